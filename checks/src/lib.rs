@@ -1,0 +1,1 @@
+//! The judges: one folder per track, beside each check its failure mode and sabotages.

@@ -1,0 +1,1 @@
+//! Verdicts, plan, schedule, limits, proof, record and reports.

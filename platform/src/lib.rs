@@ -1,0 +1,1 @@
+//! The example platform: api, worker and provisioner, put together from the tracks.

@@ -1,0 +1,1 @@
+//! Throwaway database servers that cannot outlive their owner.

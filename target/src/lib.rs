@@ -1,0 +1,1 @@
+//! What is judged: its description, supervisor and lanes.

@@ -1,0 +1,1 @@
+//! Deep readiness: dependencies with criticality, caches, one envelope, no secrets.
