@@ -1,0 +1,162 @@
+//! Where checks run: the seam between the engine and whatever opens lanes; and the pool of open lanes.
+
+use crate::{CannotTell, Need, Secrets};
+use futures_util::future::{BoxFuture, join_all};
+use std::collections::VecDeque;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio_util::sync::CancellationToken;
+
+/// Opens, remakes and closes lanes: whole targets of their own.
+pub trait Arena: Send + Sync + 'static {
+    /// One whole target.
+    type Lane: Send + Sync + 'static;
+
+    /// Why `need` is not to be had here, or `None` where it is.
+    fn lacks(&self, need: &Need) -> Option<String>;
+
+    /// Opens lane number `index`, with what `needs` asks for and nothing more.
+    fn open(
+        &self,
+        index: usize,
+        needs: &[Need],
+    ) -> impl Future<Output = Result<Self::Lane, CannotTell>> + Send;
+
+    /// Makes a lane as good as new: databases remade, services restarted, wires clear.
+    fn remake(&self, lane: &mut Self::Lane) -> impl Future<Output = Result<(), CannotTell>> + Send;
+
+    /// Takes a lane down and awaits its end.
+    fn close(&self, lane: Self::Lane) -> impl Future<Output = ()> + Send;
+
+    /// Every credential of the target, for redaction.
+    fn secrets(&self) -> Secrets;
+}
+
+/// What a lane needs after a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Aftermath {
+    /// Nothing.
+    Clean,
+    /// To be remade before the next job.
+    Remake,
+}
+
+/// The lanes of one command, each opened when its first job comes and kept until [`Lanes::close`].
+pub struct Lanes<A: Arena> {
+    arena: Arc<A>,
+    needs: Arc<[Need]>,
+    slots: Vec<Option<A::Lane>>,
+}
+
+/// One job on a lane; `Err` is the reason why no lane could be had.
+pub(crate) type Work<J, L, R> =
+    dyn for<'a> Fn(J, usize, Result<&'a mut L, CannotTell>) -> BoxFuture<'a, (R, Aftermath)> + Send + Sync;
+
+impl<A: Arena> Lanes<A> {
+    /// A pool of `count` lanes; none is opened yet.
+    pub fn new(arena: Arc<A>, count: usize, needs: &[Need]) -> Self {
+        Self { arena, needs: needs.into(), slots: (0..count.max(1)).map(|_| None).collect() }
+    }
+
+    /// How many jobs can run side by side.
+    pub fn width(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Works off `jobs`, first come first served over the lanes; results in the order of completion. After `stop`
+    /// no further job is begun.
+    pub(crate) async fn work<J, R>(
+        &mut self,
+        jobs: Vec<J>,
+        stop: &CancellationToken,
+        work: Arc<Work<J, A::Lane, R>>,
+    ) -> Vec<R>
+    where
+        J: Send + 'static,
+        R: Send + 'static,
+    {
+        let width = self.slots.len().min(jobs.len());
+        let queue = Arc::new(Mutex::new(VecDeque::from(jobs)));
+        let workers = self.slots.iter_mut().take(width).enumerate().map(|(index, slot)| {
+            let worker = Worker {
+                arena: self.arena.clone(),
+                needs: self.needs.clone(),
+                index,
+                lane: slot.take(),
+                stop: stop.clone(),
+            };
+            tokio::spawn(worker.run(queue.clone(), work.clone()))
+        });
+        let mut results = Vec::new();
+        let ended = join_all(workers).await;
+        for (slot, ended) in self.slots.iter_mut().zip(ended) {
+            // Jobs catch their own panics; one that got through takes its lane with it (dropped, so gone).
+            if let Ok((lane, done)) = ended {
+                *slot = lane;
+                results.extend(done);
+            }
+        }
+        results
+    }
+
+    /// Takes every lane down.
+    pub async fn close(self) {
+        let Self { arena, slots, .. } = self;
+        join_all(slots.into_iter().flatten().map(|lane| arena.close(lane))).await;
+    }
+}
+
+impl<A: Arena> std::fmt::Debug for Lanes<A> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lanes").field("width", &self.slots.len()).finish_non_exhaustive()
+    }
+}
+
+/// One lane and the loop that gives it jobs.
+struct Worker<A: Arena> {
+    arena: Arc<A>,
+    needs: Arc<[Need]>,
+    index: usize,
+    lane: Option<A::Lane>,
+    stop: CancellationToken,
+}
+
+impl<A: Arena> Worker<A> {
+    async fn run<J: Send, R>(
+        mut self,
+        queue: Arc<Mutex<VecDeque<J>>>,
+        work: Arc<Work<J, A::Lane, R>>,
+    ) -> (Option<A::Lane>, Vec<R>) {
+        let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let mut done = Vec::new();
+        while !self.stop.is_cancelled() {
+            let Some(job) = next() else { break };
+            let index = self.index;
+            let (result, aftermath) = work(job, index, self.ready().await).await;
+            done.push(result);
+            if aftermath == Aftermath::Remake {
+                self.remake().await;
+            }
+        }
+        (self.lane, done)
+    }
+
+    async fn ready(&mut self) -> Result<&mut A::Lane, CannotTell> {
+        if self.lane.is_none() {
+            self.lane = Some(self.arena.open(self.index, &self.needs).await?);
+        }
+        self.lane.as_mut().ok_or_else(|| CannotTell::new("no lane"))
+    }
+
+    /// A lane that can't be remade is taken down; the next job opens another.
+    async fn remake(&mut self) {
+        let Some(mut lane) = self.lane.take() else { return };
+        match self.arena.remake(&mut lane).await {
+            Ok(()) => self.lane = Some(lane),
+            Err(reason) => {
+                tracing::warn!(lane = self.index, %reason, "a lane could not be remade and is replaced");
+                self.arena.close(lane).await;
+            }
+        }
+    }
+}

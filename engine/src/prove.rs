@@ -1,0 +1,335 @@
+//! `prove`: the clean run first, then every sabotage, by the rules of proof.
+//!
+//! ```text
+//! clean run ──red──▶ no proof to be had
+//!    │ green
+//!    ▼
+//! put on ──▶ landed? ──▶ named checks (and the others, for the matrix) ──▶ undo ──▶ named checks again
+//!    │          │               │                                            │            │
+//!    └──no──────┴──▶ void       ├─ each red by its own assertion ────────────┴─ green ──▶ proved
+//!                               ├─ could not tell, or not green again ──────────────────▶ void
+//!                               ├─ green, others red ───────────────────────────────────▶ collateral
+//!                               └─ green: once more for diagnosis ───▶ survived, or survived (flaky)
+//! ```
+//!
+//! The undo is awaited whatever came before it, a panic or an interruption included, and the lane is remade after
+//! each proof.
+
+use crate::arena::Aftermath;
+use crate::run::Bench;
+use crate::sabotage::DO_NOTHING;
+use crate::{
+    Arena, CannotTell, Check, Event, Events, Judgement, Lanes, Outcome, Proof, Record, Red, RunOptions,
+    Sabotage, Verdict, Worn,
+};
+use futures_util::FutureExt as _;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How to prove.
+#[derive(Debug, Clone, Default)]
+pub struct ProveOptions {
+    /// As for a run.
+    pub run: RunOptions,
+    /// Run only the named checks under each sabotage, not every chosen one: quicker, with a thin matrix.
+    pub named_only: bool,
+}
+
+/// The longest that an undo may take before the lane is given up.
+const UNDO_LIMIT: Duration = Duration::from_secs(30);
+
+/// Runs `checks` clean, then puts on each of `sabotages`; fills `record` with results, proofs and what is unproven.
+pub async fn prove<A: Arena>(
+    lanes: &mut Lanes<A>,
+    arena: &A,
+    checks: &[Arc<Check<A::Lane>>],
+    sabotages: Vec<Sabotage<A::Lane>>,
+    options: &ProveOptions,
+    events: &Events,
+    record: &mut Record,
+) {
+    crate::run(lanes, arena, checks, &options.run, events, record).await;
+    let (green, red): (Vec<_>, Vec<_>) = checks.iter().cloned().partition(|check| {
+        record.results.iter().any(|result| result.id == check.id && result.verdict == Verdict::Pass)
+    });
+    events.send(Event::Baseline { green: red.is_empty() });
+    record.unproven = unproven(checks, &sabotages);
+    let red: Vec<_> = red.iter().map(|check| check.id).collect();
+    for id in &red {
+        record
+            .not_verified
+            .push(format!("{id} was not green on the clean target, so nothing could be proved of it"));
+    }
+    let sabotages: Vec<_> = sabotages
+        .into_iter()
+        .filter(|sabotage| !sabotage.turns_red.iter().any(|id| red.contains(id)))
+        .collect();
+    let prover = Prover {
+        bench: Bench {
+            secrets: arena.secrets(),
+            events: events.clone(),
+            solitude: Arc::default(),
+            stop: options.run.stop.clone(),
+        },
+        checks: green.into(),
+        named_only: options.named_only,
+    };
+    let order: Vec<_> = sabotages.iter().map(|sabotage| sabotage.id.clone()).collect();
+    let mut proofs = prover.prove_all(lanes, sabotages, options).await;
+    proofs.sort_by_key(|proof| order.iter().position(|id| *id == proof.sabotage));
+    record.not_verified.splice(0..0, symptoms_only(&prover.checks, &proofs));
+    record.proofs = proofs;
+}
+
+/// Chosen checks that no sabotage names.
+fn unproven<L>(checks: &[Arc<Check<L>>], sabotages: &[Sabotage<L>]) -> Vec<String> {
+    let named =
+        |id| sabotages.iter().any(|sabotage| sabotage.id != DO_NOTHING && sabotage.turns_red.contains(&id));
+    checks.iter().filter(|check| !named(check.id)).map(|check| check.id.to_owned()).collect()
+}
+
+/// Checks of which only symptoms were shown come first among what was not verified.
+fn symptoms_only<L>(checks: &[Arc<Check<L>>], proofs: &[Proof]) -> Vec<String> {
+    let of_cause = |id: &str| {
+        proofs.iter().any(|proof| {
+            proof.nature == crate::Nature::Cause
+                && proof.outcome == Outcome::Proved
+                && proof.turns_red.iter().any(|named| named == id)
+        })
+    };
+    let shown = |id: &str| proofs.iter().any(|proof| proof.turns_red.iter().any(|named| named == id));
+    checks
+        .iter()
+        .filter(|check| shown(check.id) && !of_cause(check.id))
+        .map(|check| {
+            let why = check.no_cause.unwrap_or("no sabotage of cause was proved");
+            format!("{}: shown to fail by symptoms alone: {why}", check.id)
+        })
+        .collect()
+}
+
+struct Prover<L: 'static> {
+    bench: Bench,
+    checks: Arc<[Arc<Check<L>>]>,
+    named_only: bool,
+}
+
+impl<L: 'static> Clone for Prover<L> {
+    fn clone(&self) -> Self {
+        Self { bench: self.bench.clone(), checks: self.checks.clone(), named_only: self.named_only }
+    }
+}
+
+/// What is known of a proof before its outcome.
+struct Trial {
+    landed: Option<String>,
+    matrix: Vec<Red>,
+}
+
+impl<L: Send + Sync + 'static> Prover<L> {
+    async fn prove_all<A: Arena<Lane = L>>(
+        &self,
+        lanes: &mut Lanes<A>,
+        sabotages: Vec<Sabotage<L>>,
+        options: &ProveOptions,
+    ) -> Vec<Proof> {
+        let prover = self.clone();
+        lanes
+            .work(
+                sabotages,
+                &options.run.stop,
+                Arc::new(move |sabotage: Sabotage<L>, index, lane| {
+                    let prover = prover.clone();
+                    Box::pin(async move {
+                        let proof = match lane {
+                            Ok(lane) => prover.prove(&sabotage, index, lane).await,
+                            Err(reason) => describe(&sabotage, Outcome::Void, Some(reason.to_string())),
+                        };
+                        let proof = prover.bench.secrets.clean(proof);
+                        prover.bench.events.send(Event::ProofEnded(Box::new(proof.clone())));
+                        (proof, Aftermath::Remake)
+                    })
+                }),
+            )
+            .await
+    }
+
+    async fn prove(&self, sabotage: &Sabotage<L>, index: usize, lane: &L) -> Proof {
+        let checks = self.under(sabotage);
+        let limit = sabotage.limit + checks.iter().map(|check| check.limit()).sum::<Duration>();
+        self.bench.events.send(Event::SabotageOn { id: sabotage.id.clone(), lane: index, limit });
+        let begun = Instant::now();
+        let (mut proof, named) = match self.try_once(sabotage, &checks, index, lane).await {
+            Ok(trial) => {
+                let outcome = judge(sabotage, &trial.matrix);
+                let proof = Proof {
+                    landed: trial.landed,
+                    matrix: trial.matrix,
+                    ..describe(sabotage, outcome.0, outcome.1)
+                };
+                (proof, true)
+            }
+            Err(reason) => (describe(sabotage, Outcome::Void, Some(reason.to_string())), false),
+        };
+        if named && proof.outcome == Outcome::Survived {
+            self.diagnose(sabotage, &mut proof, index, lane).await;
+        }
+        if named && !self.bench.stop.is_cancelled() {
+            self.green_again(sabotage, &mut proof, index, lane).await;
+        }
+        proof.took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        proof
+    }
+
+    /// The checks that run under a sabotage: the named ones first, then the others for the matrix.
+    fn under(&self, sabotage: &Sabotage<L>) -> Vec<Arc<Check<L>>> {
+        let (mut named, others): (Vec<_>, Vec<_>) =
+            self.checks.iter().cloned().partition(|check| sabotage.turns_red.contains(&check.id));
+        if !self.named_only {
+            named.extend(others);
+        }
+        named
+    }
+
+    /// Puts it on, looks, runs the checks, and undoes it on every path.
+    async fn try_once(
+        &self,
+        sabotage: &Sabotage<L>,
+        checks: &[Arc<Check<L>>],
+        index: usize,
+        lane: &L,
+    ) -> Judgement<Trial> {
+        let worn = limited(sabotage.limit, "putting it on", (sabotage.put_on)(lane)).await?;
+        let trial = AssertUnwindSafe(self.trial(sabotage, &*worn, checks, index, lane)).catch_unwind().await;
+        let undone = take_off(worn, lane).await;
+        let trial = trial.unwrap_or_else(|_| Err(CannotTell::new("looking whether it landed panicked")))?;
+        undone.map_err(|error| CannotTell::new(format!("it could not be undone: {error}")))?;
+        Ok(trial)
+    }
+
+    async fn trial(
+        &self,
+        sabotage: &Sabotage<L>,
+        worn: &dyn Worn<L>,
+        checks: &[Arc<Check<L>>],
+        index: usize,
+        lane: &L,
+    ) -> Judgement<Trial> {
+        let landed = limited(sabotage.limit, "looking whether it landed", worn.landed(lane)).await;
+        let landed = landed.map_err(|error| CannotTell::new(format!("it did not land: {error}")))?;
+        let mut matrix = Vec::new();
+        for check in checks {
+            if self.bench.stop.is_cancelled() {
+                return Err(CannotTell::new("interrupted"));
+            }
+            let result = self.bench.run(check, index, Ok(lane)).await;
+            matrix.push(Red {
+                check: check.id.into(),
+                named: sabotage.turns_red.contains(&check.id),
+                verdict: result.verdict,
+                finding: result.findings.into_iter().next(),
+                reason: result.reason,
+            });
+        }
+        Ok(Trial { landed: Some(landed), matrix })
+    }
+
+    /// A survivor is tried once more; red at the second try is no better, but it is worth knowing.
+    async fn diagnose(&self, sabotage: &Sabotage<L>, proof: &mut Proof, index: usize, lane: &L) {
+        if sabotage.id == DO_NOTHING || self.bench.stop.is_cancelled() {
+            return;
+        }
+        let named: Vec<_> =
+            self.checks.iter().filter(|check| sabotage.turns_red.contains(&check.id)).cloned().collect();
+        if let Ok(trial) = self.try_once(sabotage, &named, index, lane).await
+            && judge(sabotage, &trial.matrix).0 == Outcome::Proved
+        {
+            proof.outcome = Outcome::SurvivedFlaky;
+        }
+    }
+
+    /// Undone, each named check is green again, or the proof is void.
+    async fn green_again(&self, sabotage: &Sabotage<L>, proof: &mut Proof, index: usize, lane: &L) {
+        if proof.outcome != Outcome::Proved {
+            return;
+        }
+        for check in self.checks.iter().filter(|check| sabotage.turns_red.contains(&check.id)) {
+            let result = self.bench.run(check, index, Ok(lane)).await;
+            if result.verdict != Verdict::Pass {
+                proof.outcome = Outcome::Void;
+                let why = result.findings.first().map(|finding| finding.observed.clone()).or(result.reason);
+                let why = why.unwrap_or_else(|| "without a reason".into());
+                proof.reason = Some(format!("{} was not green again after the undo: {why}", check.id));
+                return;
+            }
+        }
+    }
+}
+
+/// What the matrix shows of the named checks.
+fn judge<L>(sabotage: &Sabotage<L>, matrix: &[Red]) -> (Outcome, Option<String>) {
+    let named: Vec<_> = matrix.iter().filter(|red| red.named).collect();
+    let any_red = |reds: &[&Red]| reds.iter().any(|red| red.verdict == Verdict::Fail);
+    if sabotage.id == DO_NOTHING {
+        let red = matrix.iter().find(|red| red.verdict == Verdict::Fail);
+        return match red {
+            Some(red) => (Outcome::NothingProved, Some(format!("{} was red with nothing broken", red.check))),
+            None => match matrix.iter().find(|red| red.verdict != Verdict::Pass) {
+                Some(red) => (Outcome::Void, Some(could_not_tell(red))),
+                None => (Outcome::NothingSurvived, None),
+            },
+        };
+    }
+    if !named.is_empty() && named.iter().all(|red| red.verdict == Verdict::Fail) {
+        return (Outcome::Proved, None);
+    }
+    if let Some(red) = named.iter().find(|red| matches!(red.verdict, Verdict::Unverified | Verdict::Skipped))
+    {
+        return (Outcome::Void, Some(could_not_tell(red)));
+    }
+    let green =
+        named.iter().find(|red| red.verdict == Verdict::Pass).map_or("no check", |red| red.check.as_str());
+    let others: Vec<_> = matrix.iter().filter(|red| !red.named).collect();
+    if any_red(&others) && !any_red(&named) {
+        let others: Vec<_> =
+            others.iter().filter(|red| red.verdict == Verdict::Fail).map(|red| red.check.as_str()).collect();
+        return (Outcome::Collateral, Some(format!("{green} stayed green; red were {}", others.join(", "))));
+    }
+    (Outcome::Survived, Some(format!("{green} stayed green")))
+}
+
+fn could_not_tell(red: &Red) -> String {
+    let why = red.reason.as_deref().unwrap_or("no reason given");
+    format!("{} could not tell: {why}", red.check)
+}
+
+fn describe<L>(sabotage: &Sabotage<L>, outcome: Outcome, reason: Option<String>) -> Proof {
+    Proof {
+        sabotage: sabotage.id.clone(),
+        mistake: sabotage.mistake.clone(),
+        sorts: sabotage.sorts.clone(),
+        nature: sabotage.nature,
+        turns_red: sabotage.turns_red.iter().map(|&id| id.into()).collect(),
+        outcome,
+        reason,
+        landed: None,
+        matrix: Vec::new(),
+        took_ms: 0,
+    }
+}
+
+async fn take_off<L>(worn: Box<dyn Worn<L>>, lane: &L) -> Judgement {
+    limited(UNDO_LIMIT, "undoing it", AssertUnwindSafe(worn.undo(lane))).await
+}
+
+async fn limited<T>(limit: Duration, what: &str, work: impl Future<Output = Judgement<T>>) -> Judgement<T> {
+    match tokio::time::timeout(limit, AssertUnwindSafe(work).catch_unwind()).await {
+        Ok(Ok(judgement)) => judgement,
+        Ok(Err(_)) => Err(CannotTell::new(format!("{what} panicked"))),
+        Err(_) => Err(CannotTell::new(format!("{what} took longer than {limit:?}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,9 @@
+//! Views of a run: the terminal while it runs, and documents drawn from the finished record.
+
+mod markdown;
+mod terminal;
+mod text;
+
+pub use markdown::markdown;
+pub use terminal::{View, watch};
+pub use text::{last_line, matrix, summary};

@@ -1,0 +1,203 @@
+//! Plain lines: one for each result, the findings under it, the matrix, and the last line that counts.
+
+use crate::{Finding, Outcome, Proof, Record, Result, Verdict};
+
+/// The line of a result and, under it, its findings.
+pub(super) fn result(result: &Result) -> String {
+    let mut text = format!("{:<10}  {:<26} {:>7}", result.verdict, result.id, seconds(result.took_ms));
+    if let Some(reason) = &result.reason {
+        push(&mut text, format_args!("  {reason}"));
+    } else if result.verdict == Verdict::Pass {
+        push(&mut text, format_args!("  {} looked at", result.examined));
+    }
+    for each in &result.findings {
+        finding(&mut text, each);
+    }
+    text
+}
+
+fn finding(text: &mut String, finding: &Finding) {
+    push(text, format_args!("\n    {}", finding.subject));
+    push(text, format_args!("\n      expected  {}", finding.expected));
+    push(text, format_args!("\n      observed  {}", finding.observed));
+    for evidence in &finding.evidence {
+        push(text, format_args!("\n      evidence  {}", evidence.replace('\n', "\n                ")));
+    }
+    push(text, format_args!("\n      remedy    {}", finding.remedy));
+}
+
+/// The line of a proof.
+pub(super) fn proof(proof: &Proof) -> String {
+    let sorts = proof.sorts.iter().map(ToString::to_string).collect::<Vec<_>>().join("+");
+    let mut text = format!(
+        "{:<22}{:<52} {:>7}  {} {sorts}",
+        proof.outcome,
+        proof.sabotage,
+        seconds(proof.took_ms),
+        proof.nature
+    );
+    if let Some(reason) = &proof.reason {
+        push(&mut text, format_args!("\n    {reason}"));
+    }
+    text
+}
+
+/// The whole matrix: a row for each sabotage, a column for each check; `●` red as it must, `○` red besides, `!` green
+/// although named, `?` could not tell.
+pub fn matrix(record: &Record) -> String {
+    let checks: Vec<_> = record.results.iter().map(|result| result.id.as_str()).collect();
+    let width = record.proofs.iter().map(|proof| proof.sabotage.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (column, check) in checks.iter().enumerate() {
+        push(&mut text, format_args!("{:width$}  {}{check}\n", "", "│ ".repeat(column)));
+    }
+    for proof in &record.proofs {
+        let cells: Vec<_> = checks.iter().map(|check| cell(proof, check)).collect();
+        push(&mut text, format_args!("{:<width$}  {}  {}\n", proof.sabotage, cells.join(" "), proof.outcome));
+    }
+    text
+}
+
+/// One cell of the matrix.
+pub(super) fn cell(proof: &Proof, check: &str) -> &'static str {
+    let Some(red) = proof.matrix.iter().find(|red| red.check == check) else { return " " };
+    match (red.verdict, red.named && !proof.outcome.is_nothing()) {
+        (Verdict::Fail, true) => "●",
+        (Verdict::Fail, false) => "○",
+        (Verdict::Pass, true) => "!",
+        (Verdict::Pass, false) => "·",
+        (Verdict::Unverified | Verdict::Skipped, _) => "?",
+    }
+}
+
+/// What the run did not verify, and the proofs where there are any.
+pub fn summary(record: &Record) -> String {
+    let mut text = String::new();
+    if !record.proofs.is_empty() {
+        push(&mut text, format_args!("\n{}", matrix(record)));
+        text.push_str("● red as it must · ○ red besides · ! green although named · ? could not tell\n");
+    }
+    for id in &record.unproven {
+        push(&mut text, format_args!("unproven: {id} has no sabotage\n"));
+    }
+    if !record.not_verified.is_empty() {
+        text.push_str("\nwhat was not verified\n");
+        for line in &record.not_verified {
+            push(&mut text, format_args!("  {line}\n"));
+        }
+    }
+    text
+}
+
+/// The line that counts everything; the last one of a command.
+pub fn last_line(record: &Record) -> String {
+    let mut text = format!(
+        "{} checks: {} passed, {} failed, {} unverified, {} skipped",
+        record.results.len(),
+        record.count(Verdict::Pass),
+        record.count(Verdict::Fail),
+        record.count(Verdict::Unverified),
+        record.count(Verdict::Skipped),
+    );
+    let allowed = record.results.iter().filter(|result| result.skip_allowed).count();
+    if allowed > 0 {
+        push(&mut text, format_args!(" ({allowed} of them allowed)"));
+    }
+    if record.command == "prove" {
+        let count =
+            |good: fn(Outcome) -> bool| record.proofs.iter().filter(|proof| good(proof.outcome)).count();
+        push(
+            &mut text,
+            format_args!(
+                "; {} sabotages: {} proved, {} survived, {} collateral, {} void, doing nothing survived {} of {}; {} unproven",
+                count(|outcome| !outcome.is_nothing()),
+                count(|outcome| outcome == Outcome::Proved),
+                count(|outcome| matches!(outcome, Outcome::Survived | Outcome::SurvivedFlaky)),
+                count(|outcome| outcome == Outcome::Collateral),
+                count(|outcome| outcome == Outcome::Void),
+                count(|outcome| outcome == Outcome::NothingSurvived),
+                count(Outcome::is_nothing),
+                record.unproven.len(),
+            ),
+        );
+    }
+    if let Some(signal) = record.interrupted {
+        push(&mut text, format_args!("; interrupted by signal {signal}"));
+    }
+    push(&mut text, format_args!(" in {}", seconds(record.took_ms).trim_start()));
+    text
+}
+
+pub(super) fn seconds(millis: u64) -> String {
+    #[expect(clippy::cast_precision_loss, reason = "a run does not last for centuries")]
+    let seconds = millis as f64 / 1e3;
+    format!("{seconds:.1} s")
+}
+
+pub(super) fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
+    text.push_str(&arguments.to_string());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Nature, Red};
+
+    fn proof(sabotage: &str, outcome: Outcome, cells: &[(&str, bool, Verdict)]) -> Proof {
+        Proof {
+            sabotage: sabotage.into(),
+            mistake: String::new(),
+            sorts: vec![],
+            nature: Nature::Cause,
+            turns_red: vec![],
+            outcome,
+            reason: None,
+            landed: None,
+            matrix: cells
+                .iter()
+                .map(|&(check, named, verdict)| Red {
+                    check: check.into(),
+                    named,
+                    verdict,
+                    finding: None,
+                    reason: None,
+                })
+                .collect(),
+            took_ms: 0,
+        }
+    }
+
+    #[test]
+    fn the_matrix_shows_which_checks_each_sabotage_turned_red() {
+        let mut record = Record::begin("prove", "test");
+        record.results = vec![Result::blank("a.one"), Result::blank("a.two")];
+        record.proofs = vec![
+            proof(
+                "a.one/x",
+                Outcome::Proved,
+                &[("a.one", true, Verdict::Fail), ("a.two", false, Verdict::Fail)],
+            ),
+            proof(
+                "a.two/y",
+                Outcome::Survived,
+                &[("a.one", false, Verdict::Pass), ("a.two", true, Verdict::Pass)],
+            ),
+            proof("do-nothing", Outcome::NothingSurvived, &[("a.one", true, Verdict::Pass)]),
+        ];
+        let drawn = matrix(&record);
+        let rows: Vec<_> = drawn.lines().skip(2).collect();
+        assert_eq!(rows[0], "a.one/x     ● ○  proved");
+        assert_eq!(rows[1], "a.two/y     · !  survived");
+        assert_eq!(rows[2], "do-nothing  ·    survived (as it must)");
+    }
+
+    #[test]
+    fn the_last_line_counts_every_verdict() {
+        let mut record = Record::begin("run", "test");
+        record.results = vec![Result::blank("a.one"); 3];
+        record.results[0].verdict = Verdict::Pass;
+        record.results[1].verdict = Verdict::Skipped;
+        let line = last_line(&record);
+        assert_eq!(line, "3 checks: 1 passed, 0 failed, 1 unverified, 1 skipped in 0.0 s");
+    }
+}

@@ -1,0 +1,87 @@
+//! What the engine's own tests run on: a lane that is a set of broken things, and checks that look at it.
+
+use crate::{Arena, CannotTell, Check, Cx, Finding, Judgement, Level, Need, Secrets, Sharing};
+use futures_util::future::BoxFuture;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// A lane: the names of what is broken on it.
+#[derive(Debug, Default)]
+pub(crate) struct Field {
+    pub(crate) broken: Mutex<BTreeSet<&'static str>>,
+}
+
+impl Field {
+    pub(crate) fn is_broken(&self, what: &str) -> bool {
+        self.broken.lock().unwrap().contains(what)
+    }
+}
+
+/// Opens [`Field`]s and counts how often one was remade.
+#[derive(Debug, Default)]
+pub(crate) struct Fields {
+    pub(crate) closed: bool,
+    pub(crate) remade: AtomicUsize,
+}
+
+impl Arena for Fields {
+    type Lane = Field;
+
+    fn lacks(&self, need: &Need) -> Option<String> {
+        (*need == Need::Cluster).then(|| "there is none".into())
+    }
+
+    async fn open(&self, _: usize, _: &[Need]) -> Result<Field, CannotTell> {
+        if self.closed { Err(CannotTell::new("no ground")) } else { Ok(Field::default()) }
+    }
+
+    async fn remake(&self, lane: &mut Field) -> Result<(), CannotTell> {
+        lane.broken.lock().unwrap().clear();
+        self.remade.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    async fn close(&self, _: Field) {}
+
+    fn secrets(&self) -> Secrets {
+        Secrets::default()
+    }
+}
+
+/// A check that is red when something called as the check is broken.
+pub(crate) fn check(id: &'static str, needs: &'static [Need]) -> Arc<Check<Field>> {
+    let check = Check { needs, ..Arc::into_inner(judged(id, |cx| Box::pin(look(cx)))).unwrap() };
+    Arc::new(check)
+}
+
+/// Every test check looks at the lane under the name that was last asked for, so that one function serves all.
+async fn look(cx: &Cx<'_, Field>) -> Judgement {
+    cx.examined(1);
+    let broken = cx.lane().broken.lock().unwrap().clone();
+    for what in broken.iter().filter(|what| !what.starts_with("only ")) {
+        cx.find(Finding::new(*what, "whole", "broken"));
+    }
+    Ok(())
+}
+
+/// A check with this assertion.
+pub(crate) fn judged(
+    id: &'static str,
+    judge: for<'a> fn(&'a Cx<'a, Field>) -> BoxFuture<'a, Judgement>,
+) -> Arc<Check<Field>> {
+    Arc::new(Check {
+        id,
+        level: Level::Baseline,
+        failure_mode: "a test fails",
+        asserts: "that nothing is broken",
+        remedy: "mend it",
+        needs: &[],
+        registry_walk: false,
+        sharing: Sharing::Lane,
+        deadline: Duration::from_secs(1),
+        no_cause: None,
+        judge,
+    })
+}
