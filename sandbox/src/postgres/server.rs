@@ -1,0 +1,203 @@
+//! A running throwaway server.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio_postgres::Config;
+
+use super::start::Site;
+use super::template::{self, Template};
+use super::{Error, Installation, Options, SUPERUSER, copy, settings};
+use crate::account::Account;
+use crate::folder::{self, Folder};
+use crate::leash::{Leash, Signal};
+use crate::{gc, random};
+
+/// How long an orderly shutdown may take before a restart gives up.
+const SHUTDOWN_LIMIT: Duration = Duration::from_secs(30);
+
+/// A throwaway PostgreSQL server. Dropping it stops it and removes its data; so does the end of this process, however
+/// it comes about.
+#[derive(Debug)]
+pub struct Server {
+    site: Site,
+    port: u16,
+    password: String,
+    leash: Mutex<Leash>,
+}
+
+impl Server {
+    /// Starts a server and waits until it answers.
+    ///
+    /// # Errors
+    /// When no PostgreSQL is installed, a folder cannot be written, a setting is refused, or the server does not
+    /// start; the message holds the end of its log.
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        settings::validate(&options.settings)?;
+        let installation = options.installation.clone().map_or_else(Installation::find, Ok)?;
+        let account = Account::unprivileged();
+        if account.is_none() && rustix::process::geteuid().is_root() {
+            return Err(Error::NoAccount);
+        }
+        let template = template::ensure(&installation, account.as_ref()).await?;
+        let kind = format!("postgres {}", installation.version);
+        let Folder { id, path: root } =
+            Folder::create(&options.place, &kind, options.held_for, account.as_ref())
+                .map_err(Error::folder(options.place.path()))?;
+        let site = Site { id, root, installation, account, options };
+        let leash = site.hold()?;
+        let template_password = template.password.clone();
+        site.furnish(template).await?;
+        let (leash, port) = site.start_anywhere(leash).await?;
+        let password = random::hex(16).map_err(Error::folder(&site.root))?;
+        let mut server = Self { site, port, password: template_password, leash: Mutex::new(leash) };
+        server.change_password(password).await?;
+        Ok(server)
+    }
+
+    /// The loopback port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The folder of the Unix socket; only the owner's account (and root) may enter.
+    #[must_use]
+    pub fn socket_dir(&self) -> PathBuf {
+        self.site.socket_dir()
+    }
+
+    /// The data folder.
+    #[must_use]
+    pub fn data_dir(&self) -> PathBuf {
+        self.site.data()
+    }
+
+    /// The sandbox's folder, which holds label, data, socket and log.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.site.root
+    }
+
+    /// The superuser's name.
+    #[must_use]
+    pub fn superuser(&self) -> &'static str {
+        SUPERUSER
+    }
+
+    /// The superuser's password, of this server alone.
+    #[must_use]
+    pub fn password(&self) -> &str {
+        &self.password
+    }
+
+    /// The binaries it runs from; version-matched `psql`, `pg_dump` and the like are there too.
+    #[must_use]
+    pub fn installation(&self) -> &Installation {
+        &self.site.installation
+    }
+
+    /// The last lines of the server's log.
+    #[must_use]
+    pub fn log_tail(&self, lines: usize) -> String {
+        self.site.log_tail(lines)
+    }
+
+    /// The address of a database, for the superuser, over loopback TCP. It holds the password.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        let database = percent_encoded(database);
+        format!("postgresql://{SUPERUSER}:{}@127.0.0.1:{}/{database}", self.password, self.port)
+    }
+
+    /// The same for `tokio-postgres`.
+    #[must_use]
+    pub fn config(&self, database: &str) -> Config {
+        let mut config = Config::new();
+        config.host("127.0.0.1").port(self.port).user(SUPERUSER).password(&self.password).dbname(database);
+        config.connect_timeout(Duration::from_secs(10));
+        config
+    }
+
+    /// The postmaster's process id, while it runs.
+    pub async fn pid(&self) -> Option<u32> {
+        self.leash.lock().await.pid()
+    }
+
+    /// The process id of what guards it; see [`leash`](crate::leash).
+    pub async fn guardian_pid(&self) -> u32 {
+        self.leash.lock().await.guardian_pid()
+    }
+
+    /// Stops the server in order, if it runs, and starts it again on the same port with the same data.
+    ///
+    /// # Errors
+    /// When it does not stop within 30 s, or does not start.
+    pub async fn restart(&self) -> Result<(), Error> {
+        let mut leash = self.leash.lock().await;
+        if leash.signal(Signal::INT).is_ok() {
+            tokio::time::timeout(SHUTDOWN_LIMIT, leash.exited())
+                .await
+                .map_err(|_| Error::NotStopped { seconds: SHUTDOWN_LIMIT.as_secs() })?;
+        }
+        // Both hold the folder for a moment, so that it is never without a guardian.
+        let next = self.site.hold()?;
+        std::mem::replace(&mut *leash, next).leave().await;
+        self.site.start(&leash, self.port).await
+    }
+
+    /// Kills the server as a power cut would, and everything that it had started. The data stay for
+    /// [`restart`](Self::restart).
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub async fn kill(&self) -> Result<(), Error> {
+        let leash = self.leash.lock().await;
+        leash.signal(Signal::KILL).map_err(|_| Error::NotRunning)?;
+        leash.exited().await;
+        let folder = self.site.root.clone();
+        // Sessions outlive the postmaster until they look for it; and until they are gone, no restart succeeds.
+        let swept = tokio::task::spawn_blocking(move || gc::epilogue(super::SWEEP, &folder)).await;
+        swept.map_err(|error| Error::folder(&self.site.root)(io::Error::other(error)))
+    }
+
+    /// Stops the server and removes its data, without blocking a thread as dropping it does.
+    pub async fn stop(self) {
+        self.leash.into_inner().stop().await;
+    }
+
+    async fn change_password(&mut self, password: String) -> Result<(), Error> {
+        self.run("postgres", "ALTER ROLE %I PASSWORD %L", &[SUPERUSER, &password]).await?;
+        self.password = password;
+        Ok(())
+    }
+}
+
+impl Site {
+    /// Fills the folder: data, socket folder, authentication.
+    async fn furnish(&self, template: Template) -> Result<(), Error> {
+        let account = self.account.as_ref();
+        folder::make(&self.socket_dir(), account).map_err(Error::folder(self.socket_dir()))?;
+        let (to, owner) = (self.data(), self.account.clone());
+        tokio::task::spawn_blocking(move || copy::tree(&template.data, &to, owner.as_ref()))
+            .await
+            .map_err(io::Error::other)
+            .and_then(|copied| copied)
+            .map_err(Error::folder(self.data()))?;
+        let hba = self.data().join("pg_hba.conf");
+        folder::write(&hba, &settings::hba(&self.options.hba), account).map_err(Error::folder(hba))
+    }
+}
+
+fn percent_encoded(name: &str) -> String {
+    name.bytes().fold(String::new(), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.') {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+        encoded
+    })
+}

@@ -1,0 +1,148 @@
+//! From nothing to a server that answers.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{Error, Installation, Options, SWEEP, settings};
+use crate::account::Account;
+use crate::folder;
+use crate::leash::{Exit, Leash, Signal, Spec};
+
+/// How often readiness is looked for: `postmaster.pid` announces it, and nothing wakes who waits for that.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// How many ports are tried: each is free when chosen, but somebody else may be quicker.
+const PORT_ATTEMPTS: u32 = 10;
+
+/// Where the parts of one server lie, and who runs it.
+#[derive(Debug)]
+pub(super) struct Site {
+    pub(super) id: String,
+    pub(super) root: PathBuf,
+    pub(super) installation: Installation,
+    pub(super) account: Option<Account>,
+    pub(super) options: Options,
+}
+
+impl Site {
+    pub(super) fn data(&self) -> PathBuf {
+        self.root.join("data")
+    }
+
+    pub(super) fn socket_dir(&self) -> PathBuf {
+        self.root.join("socket")
+    }
+
+    pub(super) fn log(&self) -> PathBuf {
+        self.root.join("log")
+    }
+
+    /// Holds the folder; the server starts later.
+    pub(super) fn hold(&self) -> Result<Leash, Error> {
+        let log =
+            File::options().create(true).append(true).open(self.log()).map_err(Error::folder(self.log()))?;
+        let copy = log.try_clone().map_err(Error::folder(self.log()))?;
+        let leash = Spec::new(self.installation.program("postgres"))
+            .arg("-D")
+            .arg(self.data())
+            // PG* variables of the caller must not steer a server that is none of his.
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("LC_ALL", "C.UTF-8")
+            .cwd("/")
+            .stdout(log)
+            .stderr(copy)
+            .folder(&self.root)
+            .epilogue(SWEEP)
+            // Immediate shutdown: nobody needs a checkpoint. PostgreSQL itself kills what lingers after 5 s.
+            .stop_by(Signal::QUIT)
+            .death_by(Signal::QUIT)
+            .account(self.account.clone())
+            .hold()?;
+        Ok(leash)
+    }
+
+    /// Starts the server on a free port; returns the leash that holds it now.
+    pub(super) async fn start_anywhere(&self, mut leash: Leash) -> Result<(Leash, u16), Error> {
+        let mut attempt = 1;
+        loop {
+            let port = free_port().map_err(Error::folder(self.socket_dir()))?;
+            match self.start(&leash, port).await {
+                Ok(()) => return Ok((leash, port)),
+                Err(Error::Ended { log, .. }) if attempt < PORT_ATTEMPTS && is_port_taken(&log) => {
+                    attempt += 1;
+                    let next = self.hold()?;
+                    leash.leave().await;
+                    leash = next;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Starts the server on this port and waits until it is ready.
+    pub(super) async fn start(&self, leash: &Leash, port: u16) -> Result<(), Error> {
+        let (data, account) = (self.data(), self.account.as_ref());
+        let socket = self.socket_dir().join(format!(".s.PGSQL.{port}"));
+        // One byte less than the kernel's 108: the name ends with a zero.
+        if socket.as_os_str().len() > 107 {
+            return Err(Error::LongPath { path: socket });
+        }
+        let conf = settings::conf(&self.id, &self.socket_dir(), port, &self.options.settings);
+        folder::write(&data.join("postgresql.conf"), &conf, account).map_err(Error::folder(&data))?;
+        leash.start().await?;
+        let ready = tokio::time::timeout(self.options.start_limit, self.ready(leash)).await;
+        ready.unwrap_or_else(|_| {
+            Err(Error::NotReady { seconds: self.options.start_limit.as_secs(), log: self.log_tail(20) })
+        })
+    }
+
+    async fn ready(&self, leash: &Leash) -> Result<(), Error> {
+        let file = self.data().join("postmaster.pid");
+        let ended = |exit: Exit| Error::Ended { exit, log: self.log_tail(20) };
+        loop {
+            if let Some(exit) = leash.exit() {
+                return Err(ended(exit));
+            }
+            if leash.pid().is_some_and(|pid| is_ready(&file, pid)) {
+                return Ok(());
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    pub(super) fn log_tail(&self, lines: usize) -> String {
+        let log = std::fs::read(self.log()).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let all: Vec<&str> = log.lines().collect();
+        all.get(all.len().saturating_sub(lines)..).unwrap_or_default().join("\n")
+    }
+}
+
+/// Whether `postmaster.pid` was written by this process and says, in its eighth line, that it is ready.
+fn is_ready(file: &Path, pid: u32) -> bool {
+    let Ok(text) = std::fs::read_to_string(file) else { return false };
+    let mut lines = text.lines();
+    lines.next().and_then(|line| line.trim().parse().ok()) == Some(pid)
+        && lines.nth(6).is_some_and(|status| status.trim() == "ready")
+}
+
+fn is_port_taken(log: &str) -> bool {
+    log.contains("could not create any TCP/IP sockets") || log.contains("Address already in use")
+}
+
+/// A free loopback port below those that the kernel lends to outgoing connections (from 32768 by default), so that
+/// none of them sits on it while the server restarts.
+fn free_port() -> std::io::Result<u16> {
+    for _ in 0..100 {
+        let mut random = [0; 2];
+        getrandom::fill(&mut random).map_err(|error| std::io::Error::other(error.to_string()))?;
+        let port = 20_000 + u16::from_ne_bytes(random) % 12_000;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr().map(|address| address.port())
+}
