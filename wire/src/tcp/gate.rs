@@ -114,11 +114,6 @@ impl Gate {
         self.shared.state().mode
     }
 
-    /// Cancelled once the wire is gone: for work that outlives its connection.
-    pub(crate) fn gone(&self) -> CancellationToken {
-        self.shared.gone.clone()
-    }
-
     /// # Errors
     /// When the port can't be listened on again.
     pub(crate) fn set_mode(&self, mode: Mode) -> io::Result<()> {
