@@ -22,6 +22,6 @@ mod wire;
 pub use gate::Mode;
 pub use wire::{TcpCounts, TcpWire, TcpWireOptions};
 
-pub(crate) use gate::Gate;
+pub(crate) use gate::{Connection, Gate};
 pub(crate) use relay::{Admission, Side, relay};
 pub(crate) use socket::{Socket, connect};

@@ -69,6 +69,11 @@ impl Socket {
         let _ = rustix::net::shutdown(&*self.0, rustix::net::Shutdown::Write);
     }
 
+    /// The socket itself, for what else speaks on it.
+    pub(crate) fn stream(&self) -> &TcpStream {
+        &self.0
+    }
+
     /// Makes the coming close a reset (`ECONNRESET` for the other side) instead of an orderly end.
     pub(crate) fn reset_on_close(&self) {
         drop(self.0.set_zero_linger());
