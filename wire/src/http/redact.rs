@@ -29,12 +29,14 @@ impl Secrets {
         let mut shown = Vec::with_capacity(bytes.len());
         let mut rest = bytes;
         while let Some(first) = rest.first() {
+            // The longer secret that was cut comes before a shorter one within it, for the same reason.
+            if cut && self.0.iter().any(|secret| rest.len() >= PIECE && secret.starts_with(rest)) {
+                shown.extend_from_slice(MARK);
+                break;
+            }
             if let Some(secret) = self.0.iter().find(|secret| rest.starts_with(secret)) {
                 shown.extend_from_slice(MARK);
                 rest = &rest[secret.len()..];
-            } else if cut && self.0.iter().any(|secret| rest.len() >= PIECE && secret.starts_with(rest)) {
-                shown.extend_from_slice(MARK);
-                break;
             } else {
                 shown.push(*first);
                 rest = &rest[1..];
