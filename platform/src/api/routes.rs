@@ -1,0 +1,26 @@
+//! The api's routes.
+
+use axum::Router;
+use axum::routing::{get, post};
+
+use super::provisioning::Provisioner;
+use super::{audit, resources, teams};
+use crate::db::Database;
+
+/// What the handlers share.
+#[derive(Clone)]
+pub(super) struct Api {
+    pub(super) database: Database,
+    pub(super) provisioner: Provisioner,
+}
+
+pub(super) fn routes(api: Api) -> Router {
+    Router::new()
+        .route("/teams", get(teams::list).post(teams::create))
+        .route("/teams/{team}", get(teams::show))
+        .route("/teams/{team}/tier", post(teams::change_tier))
+        .route("/teams/{team}/resources", get(resources::list).post(resources::create))
+        .route("/teams/{team}/resources/{resource}", axum::routing::delete(resources::delete))
+        .route("/teams/{team}/audit", get(audit::list))
+        .with_state(api)
+}

@@ -1,0 +1,121 @@
+//! The api's settings.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use sabot_readiness::Criticality;
+
+use crate::db::DatabaseSettings;
+use crate::service::VERSION;
+use crate::settings::{
+    ArtifactStoreArgs, BrevoArgs, Common, CommonArgs, DatabaseArgs, Declared, Problems, ProvisionerArgs,
+    Secret, Upstream,
+};
+use crate::upstreams::{ARTIFACT_STORE, BREVO, PLATFORM_DB};
+
+/// How the provisioner is declared.
+pub(super) const PROVISIONER: Declared =
+    Declared { name: "provisioner", criticality: Criticality::Critical, cache_period: None };
+
+const DECLARED: &[Declared] = &[PLATFORM_DB, PROVISIONER, BREVO, ARTIFACT_STORE];
+
+/// The api: teams, their tier, their resources, the audit trail.
+///
+/// Every flag is also read from the environment variable beside it; the flag wins. Exit codes: 0 ended by a signal,
+/// or migrated; 1 could not start or migrate; 3 settings that cannot work.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "sabot-api", version = VERSION)]
+pub struct Cli {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    common: CommonArgs,
+    /// The platform's database; best given by environment or file, for it holds a password
+    #[arg(long, env = "SABOT_DATABASE_URL", value_name = "URL", hide_env_values = true, global = true)]
+    database_url: Option<String>,
+    /// A file with that connection string
+    #[arg(long, env = "SABOT_DATABASE_URL_FILE", value_name = "FILE", global = true)]
+    database_url_file: Option<PathBuf>,
+    /// The most connections to the database at once; readiness has one of its own besides
+    #[arg(long, env = "SABOT_POOL_SIZE", value_name = "N", default_value_t = 10)]
+    pool_size: usize,
+    /// Bring the schema up to date at the start, in the background, again and again until it is done
+    #[arg(long, env = "SABOT_MIGRATE", default_value_t = false)]
+    migrate: bool,
+    #[command(flatten)]
+    provisioner: ProvisionerArgs,
+    #[command(flatten)]
+    brevo: BrevoArgs,
+    #[command(flatten)]
+    artifact_store: ArtifactStoreArgs,
+}
+
+/// What to do instead of serving.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum Command {
+    /// Bring the schema of --database-url up to date, and end
+    Migrate,
+}
+
+/// The api's settings, checked.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    pub(super) common: Common,
+    pub(super) database: DatabaseSettings,
+    pub(super) migrate: bool,
+    pub(super) provisioner: Upstream,
+    pub(super) brevo: Option<Upstream>,
+    pub(super) artifact_store: Option<Upstream>,
+}
+
+impl Cli {
+    /// Checks the flags, each and against each other.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn settle(&self) -> Result<Settings, Problems> {
+        let mut problems = Problems::default();
+        let common = self.common.settle(DECLARED, &mut problems);
+        let database = self.database().settle("sabot-api", &mut problems);
+        let provisioner = self.provisioner.settle(&mut problems);
+        let brevo = self.brevo.settle(&mut problems);
+        let artifact_store = self.artifact_store.settle(&mut problems);
+        let migrate = self.migrate;
+        let whole = || {
+            let (common, database, provisioner) = (common?, database?, provisioner?);
+            Some(Settings { common, database, migrate, provisioner, brevo, artifact_store })
+        };
+        problems.settle(whole())
+    }
+
+    /// Checks only what `migrate` needs.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn settle_database(&self) -> Result<DatabaseSettings, Problems> {
+        let mut problems = Problems::default();
+        let database = self.database().settle("sabot-api", &mut problems);
+        problems.settle(database)
+    }
+
+    fn database(&self) -> DatabaseArgs<'_> {
+        DatabaseArgs {
+            flag: "database-url",
+            url: self.database_url.as_deref(),
+            file: self.database_url_file.as_ref(),
+            pool_size: self.pool_size,
+        }
+    }
+}
+
+impl Settings {
+    /// Every credential among them.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<&Secret> {
+        let upstreams = [&self.brevo, &self.artifact_store].into_iter().flatten();
+        let mut secrets = vec![&self.common.token, &self.database.url, &self.provisioner.credential];
+        secrets.extend(upstreams.map(|upstream| &upstream.credential));
+        secrets
+    }
+}

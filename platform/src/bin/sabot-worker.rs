@@ -1,0 +1,7 @@
+//! The service `worker`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    sabot_platform::worker::main()
+}
