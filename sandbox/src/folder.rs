@@ -81,11 +81,16 @@ impl Folder {
         let labelled = label.write(&path).and_then(|()| give(&path, account));
         if let Err(error) = labelled {
             // Unlabelled, nobody else would ever remove it.
-            let _ = std::fs::remove_dir_all(&path);
+            discard(&path);
             return Err(error);
         }
         Ok(Self { id, path })
     }
+}
+
+/// Removes a folder that nothing holds yet; the error that led here is the one to report.
+pub(crate) fn discard(path: &Path) {
+    let _ = std::fs::remove_dir_all(path);
 }
 
 /// Makes a folder with mode 0700 for the server's account.

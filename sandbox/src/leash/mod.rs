@@ -14,6 +14,9 @@
 //!
 //! A leash belongs to no async runtime: one made on one runtime may be awaited on another, or merely dropped.
 //!
+//! The child heads a group of its own. The stop signal goes to the child alone; whatever of its group is left once it
+//! has ended is killed. (A process that moves to another group, as PostgreSQL's do, must see to its own end.)
+//!
 //! What it does not cover: should guardian *and* owner be killed within the same few milliseconds, the child still
 //! dies, but the folder stays, labelled, for [`gc`](crate::gc()).
 

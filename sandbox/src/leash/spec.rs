@@ -16,6 +16,9 @@ use crate::account::Account;
 /// The script between owner and child.
 const GUARDIAN: &str = include_str!("guardian.sh");
 
+/// The last step before the program: the child reports itself, and lets go of the guardian's socket.
+const REPORT: &str = r#"echo "pid $$" >&3; exec 3>&- "$@""#;
+
 /// Describes a process to be held on a [`Leash`].
 ///
 /// ```no_run
@@ -197,12 +200,13 @@ impl Spec {
         command.arg(self.folder.as_deref().unwrap_or(Path::new("")));
         command.arg(signal_name(self.stop)).arg((self.grace.as_millis() / 100).to_string());
         command.arg(signal_name(self.death)).arg(self.epilogue.as_deref().unwrap_or("")).arg(&setpriv);
+        command.arg(setpriv.with_file_name("setsid"));
         if let Some(account) = &self.account {
             command.arg(&setpriv).args(account.setpriv_args()).arg("--");
         }
         // A setpriv of its own: a change of account takes the signal away again, whichever order setpriv takes them in.
         command.arg(&setpriv).args(["--pdeathsig", signal_name(self.death), "--"]);
-        command.arg(&self.program).args(&self.args);
+        command.args(["/bin/sh", "-c", REPORT, "sh"]).arg(&self.program).args(&self.args);
         command.process_group(0);
         if self.env_clear {
             command.env_clear();

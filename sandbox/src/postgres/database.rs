@@ -25,7 +25,7 @@ impl Server {
     /// # Errors
     /// When there is one of this name, or the server does not answer.
     pub async fn create_database(&self, name: &str) -> Result<(), Error> {
-        self.run("postgres", "CREATE DATABASE %I", &[name]).await
+        self.create_database_from(name, "template1").await
     }
 
     /// Makes a database with what `template` holds. Nobody may be connected to the template.
@@ -33,7 +33,15 @@ impl Server {
     /// # Errors
     /// When there is one of this name, somebody is connected to the template, or the server does not answer.
     pub async fn create_database_from(&self, name: &str, template: &str) -> Result<(), Error> {
-        self.run("postgres", "CREATE DATABASE %I TEMPLATE %I", &[name, template]).await
+        let statement = format!("CREATE DATABASE %I TEMPLATE %I{}", self.strategy());
+        self.run("postgres", &statement, &[name, template]).await
+    }
+
+    /// Copying files takes two checkpoints, writing through the WAL none; without fsync the former takes two thirds of
+    /// the time of the latter. Before PostgreSQL 15 there is no choice.
+    fn strategy(&self) -> &'static str {
+        let chosen = self.installation().version.major >= 15 && !self.is_durable();
+        if chosen { " STRATEGY file_copy" } else { "" }
     }
 
     /// Drops a database, if it is there, together with the connections to it.

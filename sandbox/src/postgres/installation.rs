@@ -54,7 +54,7 @@ impl Installation {
     /// # Errors
     /// When there is none.
     pub fn find() -> Result<Self, Error> {
-        Self::all().into_iter().next().ok_or(Error::NoInstallation)
+        candidates().find_map(Self::at).ok_or(Error::NoInstallation)
     }
 
     /// The newest one of this major version.
@@ -73,8 +73,7 @@ impl Installation {
     #[must_use]
     pub fn all() -> Vec<Self> {
         let mut all: Vec<Self> = Vec::new();
-        let named = std::env::var_os("SABOT_POSTGRES_BIN").map(PathBuf::from);
-        for bin in debian(Path::new(DEBIAN)).into_iter().chain(named).chain(pg_config()) {
+        for bin in candidates() {
             if !all.iter().any(|one| one.bin == bin) {
                 all.extend(Self::at(bin));
             }
@@ -97,6 +96,14 @@ impl Installation {
     pub fn program(&self, name: &str) -> PathBuf {
         self.bin.join(name)
     }
+}
+
+/// Where a server may be, best first. Lazy, since each costs the start of a program.
+fn candidates() -> impl Iterator<Item = PathBuf> {
+    let named = || std::env::var_os("SABOT_POSTGRES_BIN").map(PathBuf::from);
+    debian(Path::new(DEBIAN))
+        .into_iter()
+        .chain(std::iter::once_with(named).chain(std::iter::once_with(pg_config)).flatten())
 }
 
 /// Debian's folders, newest first.

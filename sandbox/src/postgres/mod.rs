@@ -24,5 +24,8 @@ pub use shared::{Fresh, fresh_database, shared};
 /// its password.
 pub const SUPERUSER: &str = "sabot_sandbox";
 
+/// The `PATH` of servers: what a caller has put first on his own is none of their business.
+const TOOLS: &str = "/usr/local/bin:/usr/bin:/bin";
+
 /// Ends what runs from a sandbox; see the script.
 pub(crate) const SWEEP: &str = include_str!("sweep.sh");

@@ -47,7 +47,7 @@ impl Server {
             Folder::create(&options.place, &kind, options.held_for, account.as_ref())
                 .map_err(Error::folder(options.place.path()))?;
         let site = Site { id, root, installation, account, options };
-        let leash = site.hold()?;
+        let leash = site.hold().inspect_err(|_| folder::discard(&site.root))?;
         let template_password = template.password.clone();
         site.furnish(template).await?;
         let (leash, port) = site.start_anywhere(leash).await?;
@@ -97,6 +97,12 @@ impl Server {
     #[must_use]
     pub fn installation(&self) -> &Installation {
         &self.site.installation
+    }
+
+    /// Whether it writes to disk as a server in production does; see [`Options::durable`].
+    #[must_use]
+    pub fn is_durable(&self) -> bool {
+        self.site.options.settings.get("fsync").is_some_and(|value| value == "on")
     }
 
     /// The last lines of the server's log.

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Error, Installation, Options, SWEEP, settings};
+use super::{Error, Installation, Options, SWEEP, TOOLS, settings};
 use crate::account::Account;
 use crate::folder;
 use crate::leash::{Exit, Leash, Signal, Spec};
@@ -49,7 +49,7 @@ impl Site {
             .arg(self.data())
             // PG* variables of the caller must not steer a server that is none of his.
             .env_clear()
-            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("PATH", TOOLS)
             .env("LC_ALL", "C.UTF-8")
             .cwd("/")
             .stdout(log)

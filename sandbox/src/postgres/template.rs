@@ -5,10 +5,10 @@ use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Error, Installation, SUPERUSER, copy};
+use super::{Error, Installation, SUPERUSER, TOOLS, copy};
 use crate::account::Account;
 use crate::folder::{self, Folder, Place};
-use crate::leash::{Exit, Spec};
+use crate::leash::{Exit, Leash, Spec};
 use crate::random;
 
 /// Changes whenever templates are made in another way, so that an old one is not taken for a new one.
@@ -70,7 +70,7 @@ struct Draft(PathBuf);
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        folder::discard(&self.0);
     }
 }
 
@@ -106,33 +106,20 @@ async fn initdb(
 ) -> Result<(), Error> {
     let folder = Folder::create(&Place::Auto, "initdb", INITDB_LIMIT * 2, account)
         .map_err(Error::folder(Place::Auto.path()))?;
-    let failed = || Error::folder(&folder.path);
-    let mut output = tempfile_in(&folder.path).map_err(failed())?;
-    let pwfile = folder.path.join("pwfile");
-    let leash = Spec::new(installation.program("initdb"))
-        .arg("--pgdata")
-        .arg(folder.path.join("data"))
-        .arg("--pwfile")
-        .arg(&pwfile)
-        .arg(format!("--username={SUPERUSER}"))
-        .args(["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"])
-        .env("LC_ALL", "C.UTF-8")
-        .stdout(output.try_clone().map_err(failed())?)
-        .stderr(output.try_clone().map_err(failed())?)
-        .cwd("/")
-        .folder(&folder.path)
-        .account(account.cloned())
-        .hold()?;
-    folder::write(&pwfile, password, account).map_err(failed())?;
+    let folder = folder.path;
+    let (leash, mut output) =
+        hold_initdb(installation, account, &folder).inspect_err(|_| folder::discard(&folder))?;
+    folder::write(&folder.join("pwfile"), password, account).map_err(Error::folder(&folder))?;
     leash.start().await?;
     let exit = tokio::time::timeout(INITDB_LIMIT, leash.exited()).await.unwrap_or(Exit::Lost);
     if !exit.is_success() {
         let mut printed = String::new();
+        // What cannot be read is missing from the message, and no more.
         let _ = output.rewind().and_then(|()| output.read_to_string(&mut printed));
         leash.stop().await;
         return Err(Error::Initdb { exit, output: printed });
     }
-    let (from, to) = (folder.path.join("data"), draft.join("data"));
+    let (from, to) = (folder.join("data"), draft.join("data"));
     let copied = tokio::task::spawn_blocking(move || copy::tree(&from, &to, None)).await;
     leash.stop().await;
     copied
@@ -141,6 +128,33 @@ async fn initdb(
         .map_err(|source| Error::Cache { folder: draft.to_owned(), source })
 }
 
-fn tempfile_in(folder: &Path) -> io::Result<File> {
-    File::options().create_new(true).read(true).write(true).open(folder.join("output"))
+/// `initdb` on a leash that holds the folder too, and the file that it prints to.
+fn hold_initdb(
+    installation: &Installation,
+    account: Option<&Account>,
+    folder: &Path,
+) -> Result<(Leash, File), Error> {
+    let open = || {
+        let path = folder.join("output");
+        let output = File::options().create_new(true).read(true).write(true).open(path)?;
+        Ok((output.try_clone()?, output.try_clone()?, output))
+    };
+    let (stdout, stderr, output) = open().map_err(Error::folder(folder))?;
+    let leash = Spec::new(installation.program("initdb"))
+        .arg("--pgdata")
+        .arg(folder.join("data"))
+        .arg("--pwfile")
+        .arg(folder.join("pwfile"))
+        .arg(format!("--username={SUPERUSER}"))
+        .args(["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"])
+        .env_clear()
+        .env("PATH", TOOLS)
+        .env("LC_ALL", "C.UTF-8")
+        .cwd("/")
+        .stdout(stdout)
+        .stderr(stderr)
+        .folder(folder)
+        .account(account.cloned())
+        .hold()?;
+    Ok((leash, output))
 }

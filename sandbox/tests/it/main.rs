@@ -1,4 +1,10 @@
 //! Real servers, real processes, real signals.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod collecting;
+mod leash;
+mod look;
+mod owner;
+mod owners;
 mod server;
+mod template;
