@@ -13,8 +13,8 @@ pub struct Options {
     pub installation: Option<Installation>,
     /// Where the data lie.
     pub place: Place,
-    /// Settings of `postgresql.conf` that replace the sandbox's own: `fsync`, `full_page_writes`,
-    /// `synchronous_commit` and `archive_mode` are off, `max_connections` is 200.
+    /// Settings of `postgresql.conf` that replace the sandbox's own: `fsync`, `full_page_writes` and `archive_mode` are
+    /// off, `max_connections` is 200. What is committed survives [`kill`](super::Server::kill), but no power cut.
     pub settings: BTreeMap<String, String>,
     /// Lines of `pg_hba.conf` that come before the sandbox's own, which ask for a SCRAM password everywhere.
     pub hba: Vec<String>,
@@ -52,10 +52,11 @@ impl Options {
         self
     }
 
-    /// Writes to disk as a server in production does, for what is about durability or measures it.
+    /// Keeps the data on disk and writes them as a server in production does, for what is about durability or measures
+    /// it.
     #[must_use]
     pub fn durable(self) -> Self {
-        let on = ["fsync", "full_page_writes", "synchronous_commit"];
+        let on = ["fsync", "full_page_writes"];
         on.into_iter().fold(self.place(Place::Disk), |options, name| options.setting(name, "on"))
     }
 }

@@ -1,6 +1,5 @@
 //! A running throwaway server.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,12 +7,11 @@ use tokio::sync::Mutex;
 use tokio_postgres::Config;
 
 use super::start::Site;
-use super::template::{self, Template};
-use super::{Error, Installation, Options, SUPERUSER, copy, settings};
+use super::{Error, Installation, Options, SUPERUSER, settings, template};
 use crate::account::Account;
 use crate::folder::{self, Folder};
 use crate::leash::{Leash, Signal};
-use crate::{gc, random};
+use crate::random;
 
 /// How long an orderly shutdown may take before a restart gives up.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(30);
@@ -148,14 +146,15 @@ impl Server {
                 .await
                 .map_err(|_| Error::NotStopped { seconds: SHUTDOWN_LIMIT.as_secs() })?;
         }
+        self.site.sweep().await?;
         // Both hold the folder for a moment, so that it is never without a guardian.
         let next = self.site.hold()?;
         std::mem::replace(&mut *leash, next).leave().await;
         self.site.start(&leash, self.port).await
     }
 
-    /// Kills the server as a power cut would, and everything that it had started. The data stay for
-    /// [`restart`](Self::restart).
+    /// Kills the server and everything that it had started, with no time to write anything. The data stay for
+    /// [`restart`](Self::restart), with all that was committed.
     ///
     /// # Errors
     /// When it does not run.
@@ -163,10 +162,7 @@ impl Server {
         let leash = self.leash.lock().await;
         leash.signal(Signal::KILL).map_err(|_| Error::NotRunning)?;
         leash.exited().await;
-        let folder = self.site.root.clone();
-        // Sessions outlive the postmaster until they look for it; and until they are gone, no restart succeeds.
-        let swept = tokio::task::spawn_blocking(move || gc::epilogue(super::SWEEP, &folder)).await;
-        swept.map_err(|error| Error::folder(&self.site.root)(io::Error::other(error)))
+        self.site.sweep().await
     }
 
     /// Stops the server and removes its data, without blocking a thread as dropping it does.
@@ -178,22 +174,6 @@ impl Server {
         self.run("postgres", "ALTER ROLE %I PASSWORD %L", &[SUPERUSER, &password]).await?;
         self.password = password;
         Ok(())
-    }
-}
-
-impl Site {
-    /// Fills the folder: data, socket folder, authentication.
-    async fn furnish(&self, template: Template) -> Result<(), Error> {
-        let account = self.account.as_ref();
-        folder::make(&self.socket_dir(), account).map_err(Error::folder(self.socket_dir()))?;
-        let (to, owner) = (self.data(), self.account.clone());
-        tokio::task::spawn_blocking(move || copy::tree(&template.data, &to, owner.as_ref()))
-            .await
-            .map_err(io::Error::other)
-            .and_then(|copied| copied)
-            .map_err(Error::folder(self.data()))?;
-        let hba = self.data().join("pg_hba.conf");
-        folder::write(&hba, &settings::hba(&self.options.hba), account).map_err(Error::folder(hba))
     }
 }
 

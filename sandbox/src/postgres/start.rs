@@ -1,13 +1,16 @@
 //! From nothing to a server that answers.
 
 use std::fs::File;
+use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Error, Installation, Options, SWEEP, TOOLS, settings};
+use super::template::Template;
+use super::{Error, Installation, Options, SWEEP, TOOLS, copy, settings};
 use crate::account::Account;
 use crate::folder;
+use crate::gc;
 use crate::leash::{Exit, Leash, Signal, Spec};
 
 /// How often readiness is looked for: `postmaster.pid` announces it, and nothing wakes who waits for that.
@@ -62,6 +65,28 @@ impl Site {
             .account(self.account.clone())
             .hold()?;
         Ok(leash)
+    }
+
+    /// Fills the folder: data, socket folder, authentication.
+    pub(super) async fn furnish(&self, template: Template) -> Result<(), Error> {
+        let account = self.account.as_ref();
+        folder::make(&self.socket_dir(), account).map_err(Error::folder(self.socket_dir()))?;
+        let (to, owner) = (self.data(), self.account.clone());
+        tokio::task::spawn_blocking(move || copy::tree(&template.data, &to, owner.as_ref()))
+            .await
+            .map_err(io::Error::other)
+            .and_then(|copied| copied)
+            .map_err(Error::folder(self.data()))?;
+        let hba = self.data().join("pg_hba.conf");
+        folder::write(&hba, &settings::hba(&self.options.hba), account).map_err(Error::folder(hba))
+    }
+
+    /// Ends what a killed postmaster has left running: sessions outlive it until they look for it, and until they are
+    /// gone no other server starts on their data.
+    pub(super) async fn sweep(&self) -> Result<(), Error> {
+        let folder = self.root.clone();
+        let swept = tokio::task::spawn_blocking(move || gc::epilogue(SWEEP, &folder)).await;
+        swept.map_err(io::Error::other).map_err(Error::folder(&self.root))
     }
 
     /// Starts the server on a free port; returns the leash that holds it now.
@@ -135,10 +160,10 @@ fn is_port_taken(log: &str) -> bool {
 
 /// A free loopback port below those that the kernel lends to outgoing connections (from 32768 by default), so that
 /// none of them sits on it while the server restarts.
-fn free_port() -> std::io::Result<u16> {
+fn free_port() -> io::Result<u16> {
     for _ in 0..100 {
         let mut random = [0; 2];
-        getrandom::fill(&mut random).map_err(|error| std::io::Error::other(error.to_string()))?;
+        getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
         let port = 20_000 + u16::from_ne_bytes(random) % 12_000;
         if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
             return Ok(port);
