@@ -152,7 +152,8 @@ impl From<tokio_postgres::Error> for DatabaseError {
 impl From<PoolError> for DatabaseError {
     fn from(error: PoolError) -> Self {
         match error {
-            PoolError::Backend(error) => error.into(),
+            // No connection, so whatever the server objects to (a password, its own start) keeps us from it.
+            PoolError::Backend(error) => Self::Unreachable(error),
             PoolError::Timeout(_) => Self::Busy,
             other => Self::Pool(Box::new(other)),
         }

@@ -20,9 +20,9 @@ pub(super) enum Regraded {
     Missing,
 }
 
-/// Why a resource could not be made.
+/// Why a resource could not be made or removed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum EnsureError {
+pub(super) enum ResourceError {
     /// Not ours to touch.
     #[error("a database of this name is owned by somebody else")]
     Foreign,
@@ -30,7 +30,7 @@ pub(super) enum EnsureError {
     Database(#[from] DatabaseError),
 }
 
-impl From<tokio_postgres::Error> for EnsureError {
+impl From<tokio_postgres::Error> for ResourceError {
     fn from(error: tokio_postgres::Error) -> Self {
         Self::Database(error.into())
     }
@@ -42,7 +42,7 @@ pub(super) async fn ensure(
     name: &ResourceName,
     limit: i32,
     password: &Secret,
-) -> Result<(), EnsureError> {
+) -> Result<(), ResourceError> {
     lock(client, name).await?;
     let done = ensure_locked(client, name.as_str(), limit, password).await;
     unlock(client).await?;
@@ -54,28 +54,24 @@ async fn ensure_locked(
     name: &str,
     limit: i32,
     password: &Secret,
-) -> Result<(), EnsureError> {
+) -> Result<(), ResourceError> {
+    let owner = owner(client, name).await?;
+    if owner.as_ref().is_some_and(|owner| owner != name) {
+        return Err(ResourceError::Foreign);
+    }
     // The server, its logs and its statistics see a verifier, never the password.
     let verifier = scram_sha_256(password.expose().as_bytes());
     let verb = if role_limit(client, name).await?.is_some() { "ALTER" } else { "CREATE" };
     let role =
         format!("{verb} ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE CONNECTION LIMIT %s PASSWORD %L");
     quoted(client, &role, &[&name, &limit.to_string(), &verifier]).await?;
-    let owner = client
-        .query_opt("SELECT pg_get_userbyid(datdba)::text FROM pg_database WHERE datname = $1", &[&name])
-        .await?;
-    match owner.map(|row| row.get::<_, String>(0)) {
-        Some(owner) if owner != name => return Err(EnsureError::Foreign),
-        Some(_) => {}
-        None => {
-            // To give a database away, one who is no superuser must be a member of its new owner.
-            let row =
-                client.query_one("SELECT rolsuper FROM pg_roles WHERE rolname = current_user", &[]).await?;
-            if !row.get::<_, bool>(0) {
-                quoted(client, "GRANT %I TO CURRENT_USER", &[&name]).await?;
-            }
-            quoted(client, "CREATE DATABASE %I OWNER %I", &[&name, &name]).await?;
+    if owner.is_none() {
+        // To give a database away, one who is no superuser must be a member of its new owner.
+        let row = client.query_one("SELECT rolsuper FROM pg_roles WHERE rolname = current_user", &[]).await?;
+        if !row.get::<_, bool>(0) {
+            quoted(client, "GRANT %I TO CURRENT_USER", &[&name]).await?;
         }
+        quoted(client, "CREATE DATABASE %I OWNER %I", &[&name, &name]).await?;
     }
     // Every role of the server could connect otherwise.
     quoted(client, "REVOKE ALL ON DATABASE %I FROM PUBLIC", &[&name]).await?;
@@ -103,11 +99,26 @@ pub(super) async fn regrade(
 }
 
 /// Removes the database, whoever is connected to it, and the role.
-pub(super) async fn remove(client: &mut Client, name: &ResourceName) -> Result<(), DatabaseError> {
+pub(super) async fn remove(client: &mut Client, name: &ResourceName) -> Result<(), ResourceError> {
     lock(client, name).await?;
-    quoted(client, "DROP DATABASE IF EXISTS %I WITH (FORCE)", &[&name.as_str()]).await?;
-    quoted(client, "DROP ROLE IF EXISTS %I", &[&name.as_str()]).await?;
-    unlock(client).await
+    let done = remove_locked(client, name.as_str()).await;
+    unlock(client).await?;
+    done
+}
+
+async fn remove_locked(client: &Client, name: &str) -> Result<(), ResourceError> {
+    if owner(client, name).await?.is_some_and(|owner| owner != name) {
+        return Err(ResourceError::Foreign);
+    }
+    quoted(client, "DROP DATABASE IF EXISTS %I WITH (FORCE)", &[&name]).await?;
+    quoted(client, "DROP ROLE IF EXISTS %I", &[&name]).await?;
+    Ok(())
+}
+
+/// Who owns the database of this name, if there is one.
+async fn owner(client: &Client, name: &str) -> Result<Option<String>, DatabaseError> {
+    let sql = "SELECT pg_get_userbyid(datdba)::text FROM pg_database WHERE datname = $1";
+    Ok(client.query_opt(sql, &[&name]).await?.map(|row| row.get(0)))
 }
 
 /// The role's connection limit, if there is such a role.

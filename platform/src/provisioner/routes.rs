@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::routing::put;
 use serde::{Deserialize, Serialize};
 
-use super::customer::{self, EnsureError, Regraded};
+use super::customer::{self, Regraded, ResourceError};
 use super::name::ResourceName;
 use crate::db::{Database, DatabaseError};
 use crate::http::{ApiError, Json, Path};
@@ -64,15 +64,21 @@ async fn ensure(
     }
     let limit = wanted.tier.connection_limit();
     let (resource, password) = (Resource::of(&name, limit), Secret::new(wanted.password));
-    let made: Result<(), EnsureError> = database
+    let made: Result<(), ResourceError> = database
         .run(move |client| Box::pin(async move { customer::ensure(client, &name, limit, &password).await }))
         .await;
-    match made {
-        Ok(()) => Ok(axum::Json(resource)),
-        Err(EnsureError::Foreign) => {
-            Err(ApiError::conflict("foreign", "a database of this name is owned by somebody else"))
+    made?;
+    Ok(axum::Json(resource))
+}
+
+impl From<ResourceError> for ApiError {
+    fn from(error: ResourceError) -> Self {
+        match error {
+            ResourceError::Foreign => {
+                Self::conflict("foreign", "a database of this name is owned by somebody else")
+            }
+            ResourceError::Database(error) => error.into(),
         }
-        Err(EnsureError::Database(error)) => Err(error.into()),
     }
 }
 
@@ -100,7 +106,7 @@ async fn remove(
     State(database): State<Database>,
     Path(name): Path<ResourceName>,
 ) -> Result<StatusCode, ApiError> {
-    let done: Result<(), DatabaseError> =
+    let done: Result<(), ResourceError> =
         database.run(move |client| Box::pin(async move { customer::remove(client, &name).await })).await;
     done?;
     Ok(StatusCode::NO_CONTENT)

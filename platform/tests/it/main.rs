@@ -1,0 +1,12 @@
+//! The three services as their operator meets them: real processes, a real PostgreSQL, real signals.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod command_line;
+mod database;
+mod migrations;
+mod process;
+mod provisioner;
+mod readiness;
+mod shutdown;
+mod teams;
+mod upstream;
