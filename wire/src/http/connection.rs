@@ -56,13 +56,14 @@ impl Connection {
         };
         let counters = std::mem::take(&mut plan.counters);
         let probe = Probe::open(&self.shared, counters, self.number, bytes);
-        let arrived = Arrived { facts, settings, plan, probe };
-        // Boxed, because rules and tunnels are rare and would make every connection as large as they are.
-        if arrived.facts.is_connect || !arrived.plan.rules.is_empty() {
-            Box::pin(self.act(arrived)).await
+        let mut arrived = Arrived { facts, settings, plan, probe };
+        let exchanged = if arrived.facts.is_connect || !arrived.plan.rules.is_empty() {
+            // Boxed, because rules and tunnels are rare and would make every connection as large as they are.
+            Box::pin(self.act(&mut arrived)).await
         } else {
-            self.pass(arrived).await
-        }
+            self.pass(&mut arrived).await
+        };
+        exchanged.inspect_err(|end| arrived.probe.ended(end))
     }
 
     /// Waits for the head of the next request; meanwhile the upstream may end the connection or break its silence.

@@ -64,27 +64,22 @@ impl Arrived {
 
 impl Connection {
     /// An exchange on which rules act, or that asks for a tunnel.
-    pub(super) async fn act(&mut self, mut arrived: Arrived) -> Result<(), End> {
+    pub(super) async fn act(&mut self, arrived: &mut Arrived) -> Result<(), End> {
         if let (true, Some(host)) = (arrived.facts.is_connect, &arrived.facts.authority) {
             self.shared.count_tunnel(host);
         }
         let mut whole = None;
         if arrived.plan.rules.iter().any(|rule| rule.action.needs_request()) {
-            whole = Some(self.collect(&mut arrived).await?);
+            whole = Some(self.collect(arrived).await?);
         }
         for rule in arrived.plan.rules.clone() {
             if rule.removed.is_cancelled() {
                 continue;
             }
-            match self.before(&arrived, &rule, &mut whole).await {
+            match self.before(arrived, &rule, &mut whole).await {
                 Fate::Open => {}
-                Fate::Answered(answer) => return self.answer(&mut arrived, whole.is_some(), answer).await,
-                Fate::Ended(end) => {
-                    if matches!(end, End::Reset) {
-                        arrived.probe.outcome(Outcome::Reset);
-                    }
-                    return Err(end);
-                }
+                Fate::Answered(answer) => return self.answer(arrived, whole.is_some(), answer).await,
+                Fate::Ended(end) => return Err(end),
             }
         }
         if arrived.facts.is_connect {
@@ -261,15 +256,15 @@ impl Connection {
     }
 
     /// Opens a tunnel and relays it to its end.
-    async fn tunnel(&mut self, mut arrived: Arrived, taken: bool) -> Result<(), End> {
-        let address = match self.route(&arrived) {
+    async fn tunnel(&mut self, arrived: &mut Arrived, taken: bool) -> Result<(), End> {
+        let address = match self.route(arrived) {
             Ok(address) => address,
-            Err(answer) => return self.answer(&mut arrived, taken, answer).await,
+            Err(answer) => return self.answer(arrived, taken, answer).await,
         };
         self.upstream = None;
         self.connect(address).await?;
         if !taken {
-            self.take_head(&arrived);
+            self.take_head(arrived);
         }
         let opened = b"HTTP/1.1 200 Connection Established\r\n\r\n";
         arrived.probe.sending();

@@ -11,14 +11,14 @@ use std::sync::Arc;
 
 impl Connection {
     /// An exchange on which no rule acts.
-    pub(super) async fn pass(&mut self, mut arrived: Arrived) -> Result<(), End> {
-        match self.route(&arrived) {
+    pub(super) async fn pass(&mut self, arrived: &mut Arrived) -> Result<(), End> {
+        match self.route(arrived) {
             Ok(address) => self.connect(address).await?,
-            Err(answer) => return self.answer(&mut arrived, false, answer).await,
+            Err(answer) => return self.answer(arrived, false, answer).await,
         }
-        let head = self.make_origin_form(&arrived);
+        let head = self.make_origin_form(arrived);
         let body = std::mem::replace(&mut arrived.facts.body, super::body::Body::none());
-        self.stream_through(&arrived, Outgoing::Streamed { head, body }).await
+        self.stream_through(arrived, Outgoing::Streamed { head, body }).await
     }
 
     /// Sends a request, and streams its response to the client as the rules of the response let it.
@@ -51,22 +51,22 @@ impl Connection {
 
     /// Sends a request on, as the rules of the way there and back have it. `whole` is the request where some rule
     /// needed it as a whole.
-    pub(super) async fn forward(&mut self, mut arrived: Arrived, whole: Option<Request>) -> Result<(), End> {
-        let address = match self.route(&arrived) {
+    pub(super) async fn forward(&mut self, arrived: &mut Arrived, whole: Option<Request>) -> Result<(), End> {
+        let address = match self.route(arrived) {
             Ok(address) => address,
-            Err(answer) => return self.answer(&mut arrived, whole.is_some(), answer).await,
+            Err(answer) => return self.answer(arrived, whole.is_some(), answer).await,
         };
         self.connect(address).await?;
         let outgoing = match &whole {
             Some(request) => Outgoing::Whole(request.encode()),
             None => {
-                let head = self.make_origin_form(&arrived);
+                let head = self.make_origin_form(arrived);
                 let body = std::mem::replace(&mut arrived.facts.body, super::body::Body::none());
                 Outgoing::Streamed { head, body }
             }
         };
         if let Some(rule) = arrived.cut(Cut::WithinRequest).or_else(|| arrived.cut(Cut::AfterRequest)) {
-            return self.cut_request(&arrived, &rule, outgoing).await;
+            return self.cut_request(arrived, &rule, outgoing).await;
         }
         let repeat = arrived.active().find_map(|rule| match rule.action {
             Action::Repeat(times, shown) => Some((Arc::clone(rule), times, shown)),
@@ -74,13 +74,13 @@ impl Connection {
         });
         let response = if let (Some((rule, times, shown)), Outgoing::Whole(bytes)) = (repeat, &outgoing) {
             let bytes = bytes.clone();
-            self.repeat(&arrived, address, &bytes, (times, shown), &rule).await?
+            self.repeat(arrived, address, &bytes, (times, shown), &rule).await?
         } else if arrived.active().any(|rule| rule.action.needs_response()) {
-            self.whole_through(&arrived, outgoing, true).await?
+            self.whole_through(arrived, outgoing, true).await?
         } else {
-            return self.stream_through(&arrived, outgoing).await;
+            return self.stream_through(arrived, outgoing).await;
         };
-        self.respond(&arrived, whole.as_ref(), response).await
+        self.respond(arrived, whole.as_ref(), response).await
     }
 
     /// Sends the beginning of a request, or all of it and nothing more.
@@ -105,7 +105,7 @@ impl Connection {
                 let tap = |content: &[u8]| arrived.probe.request_content(content);
                 let sent = transfer::stream(socket, unsent, &upstream, head, &mut body, |_| (), tap).await;
                 if let Err(Broken::Malformed(why)) = sent {
-                    return Err(End::Refusal(Response::complaint(400, &why)));
+                    return Err(arrived.probe.malformed(&why));
                 }
             }
         }
@@ -160,10 +160,7 @@ impl Connection {
 /// What becomes of a connection whose client broke off or sent something malformed, before anything was sent on.
 pub(super) fn client_broken(broken: Broken, probe: &super::probe::Probe) -> End {
     match broken {
-        Broken::Malformed(why) => {
-            probe.outcome(Outcome::Malformed);
-            End::Refusal(Response::complaint(400, &why))
-        }
+        Broken::Malformed(why) => probe.malformed(&why),
         Broken::TooLong(limit) => {
             let why = format!("a rule needs the whole request, and its body is longer than {limit} bytes");
             End::Refusal(Response::complaint(413, &why))
@@ -201,7 +198,6 @@ async fn stream_back(arrived: &Arrived, upstream: &mut Side, client: &crate::tcp
         Ok(()) => {}
         Err(Broken::Malformed(why)) if !probe.has_responded() => {
             let why = format!("the upstream's response is malformed: {why}");
-            probe.outcome(Outcome::Malformed);
             return Err(End::Refusal(Response::complaint(502, &why)));
         }
         Err(Broken::Malformed(_) | Broken::TooLong(_)) => return Err(End::Reset),

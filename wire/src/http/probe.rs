@@ -1,9 +1,11 @@
 //! What looks on while an exchange passes: counts and record.
 
 use super::count::{Counted, Totals};
-use super::head::RequestHead;
+use super::head::{Malformed, RequestHead};
+use super::message::Response;
 use super::record::{Entry, Outcome};
 use super::rule::Installed;
+use super::transfer::End;
 use super::wire::{Settings, Shared};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -110,6 +112,22 @@ impl Probe {
         rule.tally.act();
         if let Some(entry) = &self.entry {
             entry.acted(rule.id);
+        }
+    }
+
+    /// The request turned out to be malformed.
+    pub(super) fn malformed(&self, why: &Malformed) -> End {
+        self.shared.malformed.fetch_add(1, Ordering::SeqCst);
+        End::Refusal(Response::complaint(400, why))
+    }
+
+    /// The exchange ended its connection.
+    pub(super) fn ended(&self, end: &End) {
+        match end {
+            End::Reset => self.outcome(Outcome::Reset),
+            End::Refusal(_) => self.outcome(Outcome::Refused),
+            End::Switched => self.outcome(Outcome::Tunnelled),
+            End::Finished | End::Cut | End::AfterResponse => self.outcome(Outcome::Closed),
         }
     }
 

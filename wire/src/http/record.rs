@@ -40,8 +40,8 @@ pub enum Outcome {
     Closed,
     /// The connection was reset.
     Reset,
-    /// The request or the response was malformed.
-    Malformed,
+    /// The wire refused it with an answer of its own: malformed, too long, or no upstream to be reached.
+    Refused,
 }
 
 /// The beginning of a body, freed of chunked framing.

@@ -198,7 +198,7 @@ pub(super) async fn exchange<T>(
         match uploaded {
             Ok(()) | Err(Broken::To(_)) => {} // an upstream that stopped reading may have said why
             Err(Broken::Malformed(why)) if !probe.has_responded() => {
-                return Err(End::Refusal(Response::complaint(400, &why)));
+                return Err(probe.malformed(&why));
             }
             Err(Broken::Malformed(_) | Broken::TooLong(_)) => return Err(End::Cut),
             Err(Broken::Ended) => upstream.finish(),

@@ -126,18 +126,15 @@ impl Gate {
             state.listener = Some(self.port.listen()?);
             self.shared.listener_changed.notify_one();
         }
-        if state.mode == Mode::Hang {
+        let left = std::mem::replace(&mut state.mode, mode);
+        if left == Mode::Hang || mode == Mode::Refuse {
             state.end_epoch(mode == Mode::Refuse);
         }
         match mode {
             Mode::Pass => {}
-            Mode::Refuse => {
-                state.listener = None;
-                state.end_epoch(true);
-            }
+            Mode::Refuse => state.listener = None,
             Mode::Hang => state.epoch.hung.store(true, Ordering::SeqCst),
         }
-        state.mode = mode;
         Ok(())
     }
 
@@ -157,11 +154,10 @@ impl Drop for Gate {
 impl State {
     /// Ends all present connections; those to come live in a new epoch of the same mode.
     fn end_epoch(&mut self, reset: bool) {
-        let hung = self.mode == Mode::Hang && self.epoch.hung.load(Ordering::SeqCst);
         let ended = std::mem::take(&mut self.epoch);
         ended.reset.store(reset, Ordering::SeqCst);
         ended.ended.cancel();
-        self.epoch.hung.store(hung, Ordering::SeqCst);
+        self.epoch.hung.store(self.mode == Mode::Hang, Ordering::SeqCst);
     }
 }
 
