@@ -11,11 +11,12 @@ use super::stream::{End, Reader, Stream, Writer};
 use super::up::Up;
 use crate::tcp::Connection;
 use bytes::Bytes;
+use std::io;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, split};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, split};
 use tokio::time::timeout;
 
 /// How long a client may take to say what it wants; the server's own limit is as long.
@@ -120,7 +121,7 @@ async fn finish(session: &Session, connection: &Connection, end: End, up: Up, do
         }
         End::ServerClosed | End::Last => {
             drop(server_writer);
-            last_word(client_reader, client_writer, &[]).await;
+            last_word(session, client_reader, client_writer, &[]).await;
         }
         End::Fatal(error) => {
             say_goodbye(server_writer).await;
@@ -129,7 +130,7 @@ async fn finish(session: &Session, connection: &Connection, end: End, up: Up, do
                 words.extend_from_slice(&error.encode());
             }
             if boundary || !words.is_empty() {
-                last_word(client_reader, client_writer, &words).await;
+                last_word(session, client_reader, client_writer, &words).await;
             } else {
                 drop(client_writer.shutdown().await);
             }
@@ -161,18 +162,32 @@ async fn let_finish(session: &Session, mut server: Reader, mut framer: Framer) {
     }
 }
 
+/// Closes a connection that never came to talk.
 async fn say(client: Stream, error: &ErrorResponse) {
     let (reader, writer) = split(client);
-    last_word(reader, writer, &error.encode()).await;
+    if close(writer, &error.encode()).await.is_ok() {
+        linger(reader).await;
+    }
 }
 
 /// Writes a connection's last bytes and closes it in order.
-async fn last_word(mut reader: impl AsyncRead + Unpin, mut writer: Writer, words: &[u8]) {
-    let saying = async {
+async fn last_word(session: &Session, reader: Reader, writer: Writer, words: &[u8]) {
+    if close(writer, words).await.is_ok() {
+        // Who waits for the connection to close need not wait for the client to notice.
+        session.closed.cancel();
+        linger(reader).await;
+    }
+}
+
+async fn close(mut writer: Writer, words: &[u8]) -> io::Result<()> {
+    let closing = async {
         writer.write_all(words).await?;
         writer.flush().await?;
-        writer.shutdown().await?;
-        tokio::io::copy(&mut reader, &mut tokio::io::sink()).await
+        writer.shutdown().await
     };
-    drop(timeout(LAST_WORD, saying).await);
+    timeout(LAST_WORD, closing).await?
+}
+
+async fn linger(mut reader: Reader) {
+    drop(timeout(LAST_WORD, tokio::io::copy(&mut reader, &mut tokio::io::sink())).await);
 }
