@@ -47,19 +47,18 @@ impl PostgresProbe {
     }
 
     /// Looks once. Cut by its time limit it takes its connection along, so that the next look begins afresh.
+    ///
+    /// Nothing is asked twice: the server is promised one statement per period.
     pub async fn look(self) -> ProbeResult {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let kept = match idle {
+        let kept = self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let session = match kept {
             // The server may have gone and come back since: that is no reason to fail.
-            Some(session) => self.ask(session).await.ok(),
-            None => None,
+            Some(session) if !session.client.is_closed() => Ok(session),
+            _ => Session::open(&self.config).await,
         };
-        let asked = match kept {
-            Some(rows) => Ok(rows),
-            None => match Session::open(&self.config).await {
-                Ok(session) => self.ask(session).await,
-                Err(error) => Err(error),
-            },
+        let asked = match session {
+            Ok(session) => self.ask(session).await,
+            Err(error) => Err(error),
         };
         match asked {
             Ok(rows) if rows < self.rows_wanted => ProbeResult::failed("schema_outdated"),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::{Parser, Subcommand};
 use sabot_readiness::Criticality;
 
@@ -38,10 +39,10 @@ pub struct Cli {
     #[arg(long, env = "SABOT_DATABASE_URL_FILE", value_name = "FILE", global = true)]
     database_url_file: Option<PathBuf>,
     /// The most connections to the database at once; readiness has one of its own besides
-    #[arg(long, env = "SABOT_POOL_SIZE", value_name = "N", default_value_t = 10)]
-    pool_size: usize,
+    #[arg(long, env = "SABOT_POOL_SIZE", value_name = "N", default_value = "10")]
+    pool_size: String,
     /// Bring the schema up to date at the start, in the background, again and again until it is done
-    #[arg(long, env = "SABOT_MIGRATE", default_value_t = false)]
+    #[arg(long, env = "SABOT_MIGRATE", value_parser = BoolishValueParser::new())]
     migrate: bool,
     #[command(flatten)]
     provisioner: ProvisionerArgs,
@@ -104,7 +105,7 @@ impl Cli {
             flag: "database-url",
             url: self.database_url.as_deref(),
             file: self.database_url_file.as_ref(),
-            pool_size: self.pool_size,
+            pool_size: &self.pool_size,
         }
     }
 }

@@ -81,13 +81,6 @@ impl Database {
         drop(borrowed.0.take());
         done
     }
-
-    /// Connections open now, and how many of them are idle.
-    #[must_use]
-    pub fn usage(&self) -> (usize, usize) {
-        let status = self.pool.status();
-        (status.size, status.available)
-    }
 }
 
 /// A connection that goes back to the pool only when its work has ended.

@@ -60,7 +60,8 @@ impl Requests {
         let (status, took) = (response.status().as_u16(), started.elapsed());
         let labels = Route { method: method.clone(), route: route.clone() };
         requests.took.get_or_create(&labels).observe(took.as_secs_f64());
-        tracing::info!(method, route, status, took_ms = took.as_secs_f64() * 1e3, "request");
+        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        tracing::info!(method, route, status, took_us, "request");
         requests.answered.get_or_create(&Answered { method, route, status }).inc();
         response
     }

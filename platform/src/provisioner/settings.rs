@@ -31,8 +31,8 @@ pub struct Cli {
     #[arg(long, env = "SABOT_CUSTOMER_DATABASE_URL_FILE", value_name = "FILE")]
     customer_database_url_file: Option<PathBuf>,
     /// The most connections to the server at once; readiness has one of its own besides
-    #[arg(long, env = "SABOT_POOL_SIZE", value_name = "N", default_value_t = 5)]
-    pool_size: usize,
+    #[arg(long, env = "SABOT_POOL_SIZE", value_name = "N", default_value = "5")]
+    pool_size: String,
 }
 
 /// The provisioner's settings, checked.
@@ -54,7 +54,7 @@ impl Cli {
             flag: "customer-database-url",
             url: self.customer_database_url.as_deref(),
             file: self.customer_database_url_file.as_ref(),
-            pool_size: self.pool_size,
+            pool_size: &self.pool_size,
         };
         let database = database.settle("sabot-provisioner", &mut problems);
         let whole = || Some(Settings { common: common?, database: database? });

@@ -105,16 +105,16 @@ pub struct DatabaseArgs<'a> {
     /// The file that holds it, if given by file.
     pub file: Option<&'a PathBuf>,
     /// How many connections the pool may hold.
-    pub pool_size: usize,
+    pub pool_size: &'a str,
 }
 
 impl DatabaseArgs<'_> {
     /// Checks the connection string; it is never repeated, for it holds a password.
     pub fn settle(&self, service: &'static str, problems: &mut Problems) -> Option<DatabaseSettings> {
         let form = "give postgres://USER:PASSWORD@HOST:PORT/DATABASE";
-        if !(1..=1_000).contains(&self.pool_size) {
-            problems.add("pool-size", format!("{} is out of bounds", self.pool_size), "give 1 to 1000");
-        }
+        let size = self.pool_size.trim().parse().ok().filter(|size| (1..=1_000).contains(size));
+        let size = size.ok_or_else(|| format!("{:?} is no number of connections", self.pool_size));
+        let pool_size = problems.take("pool-size", size, "give 1 to 1000");
         if self.url.is_none_or(|url| url.trim().is_empty()) && self.file.is_none() {
             problems.add(self.flag, "is not given", form);
             return None;
@@ -141,6 +141,6 @@ impl DatabaseArgs<'_> {
             );
         }
         config.application_name(service);
-        Some(DatabaseSettings { config, url, pool_size: self.pool_size })
+        Some(DatabaseSettings { config, url, pool_size: pool_size? })
     }
 }

@@ -36,8 +36,8 @@ pub struct Cli {
     #[arg(long, env = "SABOT_DATABASE_URL_FILE", value_name = "FILE")]
     database_url_file: Option<PathBuf>,
     /// The most connections to the database at once; readiness has one of its own besides
-    #[arg(long, env = "SABOT_POOL_SIZE", value_name = "N", default_value_t = 10)]
-    pool_size: usize,
+    #[arg(long, env = "SABOT_POOL_SIZE", value_name = "N", default_value = "10")]
+    pool_size: String,
     /// How often the propagation runner looks for work
     #[arg(long, env = "SABOT_PROPAGATION_POLL", value_name = "DURATION", default_value = "1s")]
     propagation_poll: String,
@@ -83,7 +83,7 @@ impl Cli {
             flag: "database-url",
             url: self.database_url.as_deref(),
             file: self.database_url_file.as_ref(),
-            pool_size: self.pool_size,
+            pool_size: &self.pool_size,
         };
         let database = database.settle("sabot-worker", &mut problems);
         let brevo = self.brevo.settle(&mut problems);

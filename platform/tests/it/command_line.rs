@@ -51,7 +51,11 @@ async fn each_setting_that_cannot_work_is_named_without_its_value_where_that_is_
         ("SABOT_DATABASE_URL", "postgres://u:canary@h", "names no database"),
         ("SABOT_DATABASE_URL", "postgres://u:canary@h/d?sslmode=require", "use sslmode=disable"),
         ("SABOT_LOG_LEVEL", "loud", "choose of off, error, warn, info, debug, trace"),
-        ("SABOT_POOL_SIZE", "0", "--pool-size (SABOT_POOL_SIZE): 0 is out of bounds; give 1 to 1000"),
+        (
+            "SABOT_POOL_SIZE",
+            "0",
+            "--pool-size (SABOT_POOL_SIZE): \"0\" is no number of connections; give 1 to 1000",
+        ),
         (
             "SABOT_READINESS_CACHE",
             "10",

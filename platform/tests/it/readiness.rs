@@ -1,9 +1,9 @@
 //! `/readyz` and `/livez` of the three services, with their dependencies well and not.
 
 use sabot_sandbox::postgres::{Options, Server, shared};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::database::migrated;
+use crate::database::{hold_teams, migrated, request_waits};
 use crate::process::{API, PROVISIONER, Process, TOKEN, WORKER};
 use crate::upstream::{Answer, Upstream};
 
@@ -11,7 +11,8 @@ const BREVO_KEY: &str = "xkeysib-canary-brevo-key-5521";
 const STORE_TOKEN: &str = "canary store/token+77%";
 
 /// Short periods, so that a change shows soon; the time limits stay ones that a busy machine can keep.
-const QUICK: [(&str, &str); 2] = [("SABOT_READINESS_CACHE", "50ms"), ("SABOT_READINESS_CACHE_FOR", "brevo=50ms")];
+const QUICK: [(&str, &str); 2] =
+    [("SABOT_READINESS_CACHE", "50ms"), ("SABOT_READINESS_CACHE_FOR", "brevo=50ms")];
 
 struct Row<'a>(&'a Value);
 
@@ -145,6 +146,30 @@ async fn the_worker_shows_its_runner_and_only_what_is_in_use() {
     admin.batch_execute(&format!("ALTER DATABASE {0}_gone RENAME TO {0}", database.name())).await.unwrap();
     worker.ready_when(|status, body| status == 200 && body["overall"] == "ok").await;
     worker.logs("the propagation runner ticks again").await;
+}
+
+#[tokio::test]
+async fn a_pool_with_nothing_left_is_no_reason_to_leave_rotation() {
+    let database = migrated().await;
+    let url = database.url();
+    let settings = [
+        ("SABOT_DATABASE_URL", url.as_str()),
+        ("SABOT_PROVISIONER_URL", "http://127.0.0.1:1"),
+        ("SABOT_PROVISIONER_TOKEN", TOKEN),
+        ("SABOT_POOL_SIZE", "1"),
+    ];
+    let api = Process::start(API, &settings).await;
+    let (_, team) = api.post("/teams", json!({ "name": "one" })).await;
+    let holder = hold_teams(&database).await;
+    let waiting = async {
+        request_waits(&database).await;
+        let (_, body) = api.get("/readyz").await;
+        assert!(row(&body, "platform_db").is("ok", None), "{body}");
+        holder.batch_execute("COMMIT").await.unwrap();
+    };
+    let tier = format!("/teams/{}/tier", team["id"]);
+    let ((status, _), ()) = tokio::join!(api.post(&tier, json!({ "tier": "pro" })), waiting);
+    assert_eq!(status, 200);
 }
 
 #[tokio::test]

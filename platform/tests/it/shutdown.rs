@@ -3,11 +3,9 @@
 use sabot_sandbox::leash::{Exit, Signal};
 use sabot_sandbox::postgres::Fresh;
 use serde_json::json;
-use tokio::time::{Duration, Instant};
-use tokio_postgres::Client;
 
-use crate::database::migrated;
-use crate::process::{API, PATIENCE, PROVISIONER, Process, TOKEN};
+use crate::database::{hold_teams, migrated, request_waits};
+use crate::process::{API, PROVISIONER, Process, TOKEN};
 
 async fn api(database: &Fresh, limits: [(&str, &str); 2]) -> Process {
     let url = database.url();
@@ -17,24 +15,6 @@ async fn api(database: &Fresh, limits: [(&str, &str); 2]) -> Process {
         ("SABOT_PROVISIONER_TOKEN", TOKEN),
     ];
     Process::start(API, &[&settings[..], &limits].concat()).await
-}
-
-/// Holds every team's row until told to let go.
-async fn hold_teams(database: &Fresh) -> Client {
-    let holder = database.connect().await.unwrap();
-    holder.batch_execute("BEGIN; SELECT FROM teams FOR UPDATE").await.unwrap();
-    holder
-}
-
-/// Waits until a request waits for that row.
-async fn request_waits(database: &Fresh) {
-    let client = database.connect().await.unwrap();
-    let sql = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
-    let deadline = Instant::now() + PATIENCE;
-    while client.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) == 0 {
-        assert!(Instant::now() < deadline, "no request ever waited");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
 }
 
 #[tokio::test]
