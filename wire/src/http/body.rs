@@ -230,7 +230,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(512))]
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
         #[test]
         fn any_chunking_in_any_pieces_gives_its_content(
             chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..40), 0..8),

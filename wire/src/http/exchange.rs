@@ -1,7 +1,7 @@
 //! One exchange on which rules act: in their order before the request is sent on, and again on the response.
 
 use super::connection::{Arrived, Connection};
-use super::forward::client_broken;
+use super::forward::{CONTINUE, client_broken};
 use super::message::{Request, Response};
 use super::record::Outcome;
 use super::rule::{Action, Cut, Forwarded, HeldRequest, Installed};
@@ -94,7 +94,7 @@ impl Connection {
         let facts = &mut arrived.facts;
         let Side { socket, unsent } = &mut self.client;
         if facts.expects_continue && unsent.len() == head && !facts.body.is_empty() {
-            socket.write(b"HTTP/1.1 100 Continue\r\n\r\n").await?;
+            socket.write(CONTINUE).await?;
         }
         let collected =
             transfer::collect(socket, unsent, head, &mut facts.body, self.shared.whole_body).await;

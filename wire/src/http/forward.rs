@@ -9,6 +9,9 @@ use crate::tcp::Side;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+/// Tells a client that waits with its body to go on.
+pub(super) const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
 impl Connection {
     /// An exchange on which no rule acts.
     pub(super) async fn pass(&mut self, arrived: &mut Arrived) -> Result<(), End> {
@@ -93,6 +96,9 @@ impl Connection {
         let Some((_, upstream)) = &self.upstream else { return Err(End::Cut) };
         let within = matches!(rule.action, Action::Cut(Cut::WithinRequest));
         let (upstream, Side { socket, unsent }) = (upstream.socket.clone(), &mut self.client);
+        if arrived.facts.expects_continue {
+            socket.write(CONTINUE).await?; // nobody reads what the upstream says to it
+        }
         arrived.probe.acted(rule);
         arrived.probe.sending();
         match outgoing {

@@ -185,8 +185,7 @@ pub(super) fn request<R>(
         is_head: method == "HEAD",
         is_connect: method == "CONNECT",
         expects_continue: lists(parsed.headers, "expect", "100-continue"),
-        closes: lists(parsed.headers, "connection", "close")
-            || version == 0 && !lists(parsed.headers, "connection", "keep-alive"),
+        closes: closes(parsed.headers, version),
         authority: head.authority().map(str::to_owned),
         origin,
     };
@@ -207,7 +206,7 @@ pub(super) fn response(bytes: &[u8], to_head: bool) -> Result<ResponseFacts, Mal
         Framing::Chunked => Body::chunked(),
         Framing::Absent | Framing::Undelimited(_) => Body::until_close(),
     };
-    let closes = body.ends_with_connection() || lists(parsed.headers, "connection", "close") || version == 0;
+    let closes = body.ends_with_connection() || closes(parsed.headers, version);
     Ok(ResponseFacts { head: bytes.len(), status, body, closes })
 }
 
@@ -260,6 +259,11 @@ fn values<'a, 'n>(headers: &'a [Header<'a>], name: &'n str) -> impl Iterator<Ite
 
 fn text(value: &[u8]) -> String {
     String::from_utf8_lossy(value).into_owned()
+}
+
+/// Whether the sender of a message with these headers closes after it.
+fn closes(headers: &[Header<'_>], version: u8) -> bool {
+    lists(headers, "connection", "close") || version == 0 && !lists(headers, "connection", "keep-alive")
 }
 
 /// Whether a header's comma-separated list has `item`, in any case.

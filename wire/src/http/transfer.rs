@@ -191,8 +191,14 @@ pub(super) async fn exchange<T>(
             uploaded = &mut upload => uploaded,
             response = &mut download => {
                 let response = response?;
-                // Answered early. The rest of the request still has to go, or the next one could not be found.
-                return upload.await.map(|()| response).map_err(|_| End::AfterResponse);
+                // Answered early. The rest of the request still has to go, or the next one could not be found;
+                // an upstream that closes instead doesn't want it.
+                let mut beyond = BytesMut::new();
+                return tokio::select! {
+                    biased;
+                    uploaded = upload => uploaded.map(|()| response).map_err(|_| End::AfterResponse),
+                    _ = upstream.read(&mut beyond) => Err(End::AfterResponse),
+                };
             }
         };
         match uploaded {
