@@ -83,14 +83,20 @@ impl Pool for Deadpool {
     }
 
     async fn claim(&mut self) -> String {
-        let client = self.0.get().await.unwrap();
-        let claimed = async {
-            let claim = client.prepare_cached(CLAIM).await?;
-            client.query_one(&claim, &[&"queued"]).await
-        };
-        match claimed.await {
-            Ok(row) => row.get::<_, i32>(0).to_string(),
-            Err(error) => error.code().map_or_else(|| error.to_string(), |code| code.code().to_owned()),
+        loop {
+            let client = self.0.get().await.unwrap();
+            let claimed = async {
+                let claim = client.prepare_cached(CLAIM).await?;
+                client.query_one(&claim, &[&"queued"]).await
+            };
+            match claimed.await {
+                Ok(row) => return row.get::<_, i32>(0).to_string(),
+                // This pool learns that a connection is closed as late as when it is used.
+                Err(error) if error.is_closed() => {}
+                Err(error) => {
+                    return error.code().map_or_else(|| error.to_string(), |code| code.code().to_owned());
+                }
+            }
         }
     }
 }
