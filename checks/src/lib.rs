@@ -1,1 +1,14 @@
-//! The judges: one folder per track, beside each check its failure mode and sabotages.
+//! The judges: one folder per track, and beside each check its failure mode and the sabotages that prove it.
+//!
+//! Judges look from outside. Evidence is rows, HTTP answers, files, process state, and what passed on a wire; every
+//! name that a check uses comes from the target's description.
+
+mod arena;
+mod leak;
+mod readiness;
+mod registry;
+mod sabotage;
+
+pub use arena::Embedded;
+pub use readiness::faults::{Fault, LeftOut, left_out};
+pub use registry::{checks, sabotages};

@@ -1,9 +1,11 @@
 //! Where checks run: the seam between the engine and whatever opens lanes; and the pool of open lanes.
 
 use crate::{CannotTell, Need, Secrets};
+use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all};
 use std::collections::VecDeque;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio_util::sync::CancellationToken;
 
@@ -143,7 +145,8 @@ impl<A: Arena> Worker<A> {
 
     async fn ready(&mut self) -> Result<&mut A::Lane, CannotTell> {
         if self.lane.is_none() {
-            self.lane = Some(self.arena.open(self.index, &self.needs).await?);
+            let opening = AssertUnwindSafe(self.arena.open(self.index, &self.needs)).catch_unwind();
+            self.lane = Some(opening.await.unwrap_or_else(|_| Err(CannotTell::new("opening a lane panicked")))?);
         }
         self.lane.as_mut().ok_or_else(|| CannotTell::new("no lane"))
     }
@@ -151,7 +154,8 @@ impl<A: Arena> Worker<A> {
     /// A lane that can't be remade is taken down; the next job opens another.
     async fn remake(&mut self) {
         let Some(mut lane) = self.lane.take() else { return };
-        match self.arena.remake(&mut lane).await {
+        let remaking = AssertUnwindSafe(self.arena.remake(&mut lane)).catch_unwind().await;
+        match remaking.unwrap_or_else(|_| Err(CannotTell::new("remaking it panicked"))) {
             Ok(()) => self.lane = Some(lane),
             Err(reason) => {
                 tracing::warn!(lane = self.index, %reason, "a lane could not be remade and is replaced");

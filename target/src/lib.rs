@@ -1,1 +1,35 @@
-//! What is judged: its description, supervisor and lanes.
+//! What is judged: the description of a target, and the lanes on which it runs.
+//!
+//! A [`Target`] says in its own words what the system on trial is: services, databases, upstreams, names, limits. Its
+//! default is the embedded platform. A [`Lane`] is one whole target that runs: databases of its own, every service a
+//! process of its own on a leash, and a wire on each of its connections.
+//!
+//! ```text
+//!  checks ──HTTP──▶ inbound wire ──▶ service ──▶ wire "brevo" ──▶ stand-in
+//!                                       │
+//!                                       └──────▶ wire "platform_db" ──▶ PostgreSQL ◀── checks read directly
+//! ```
+
+mod binaries;
+mod description;
+mod embedded;
+mod error;
+mod instance;
+mod lane;
+mod process;
+mod stand_in;
+mod stock;
+mod wardrobe;
+
+pub use binaries::Binaries;
+pub use description::{
+    Answer, Database, Lever, Levers, Reach, Readiness, Row, Service, Shape, Target, Upstream,
+    Wire as WireSpec, Words,
+};
+pub use error::TargetError;
+pub use instance::{Instance, Overrides, Wire};
+pub use lane::Lane;
+pub use sabot_sandbox::leash::Signal;
+pub use sabot_sandbox::{Collected, gc};
+pub use stock::Stock;
+pub use wardrobe::Dress;

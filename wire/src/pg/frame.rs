@@ -110,7 +110,6 @@ impl Framer {
         let whole = self.whole_up_to(tag);
         if total <= whole {
             if self.buffer.len() < total {
-                self.buffer.reserve(total - self.buffer.len());
                 return Ok(None);
             }
             let run = self.run(tag, total)?;
@@ -119,12 +118,7 @@ impl Framer {
         if self.buffer.len() < WHOLE {
             return Ok(None);
         }
-        let bytes = self.buffer.split().freeze();
-        // The whole of a message above the limit of what is collected may lie in the buffer with others behind it.
-        let mut bytes = bytes;
-        if bytes.len() > total {
-            self.buffer.unsplit(BytesMut::from(bytes.split_off(total)));
-        }
+        let bytes = self.buffer.split_to(total.min(self.buffer.len())).freeze();
         let left = total - bytes.len();
         if left == 0 {
             return Ok(Some(Piece { tag, part: Part::Whole, bytes }));

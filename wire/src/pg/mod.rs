@@ -33,7 +33,7 @@
 //!  client ◀── Down ◀── Pending: which request is answered ◀── Framer
 //! ```
 //!
-//! Each direction has a single writer. What the wire says by itself is queued in [`pending`] among the requests that
+//! Each direction has a single writer. What the wire says by itself is queued (in `pending`) among the requests that
 //! await the server, and so comes at its right place. An error in the server's place is had by sending the server
 //! what no parser takes and replacing the words of its error: thus the transaction is aborted and the pipeline skipped
 //! by the server's own rules. A rewrite of a prepared statement cannot reach those who have it: their connections are
@@ -55,8 +55,10 @@ mod pattern;
 mod pending;
 mod perform;
 mod record;
+mod request;
 mod rewrite;
 mod rule;
+mod series;
 mod session;
 mod statement;
 mod stream;

@@ -33,7 +33,7 @@ pub struct PgWireOptions {
     /// The authorities that the server's certificate is verified against, in PEM.
     pub ssl_root_cert: Option<PathBuf>,
     /// Where set, clients are offered TLS: the wire writes the certificate of an authority made for this run to this
-    /// folder, which the caller removes. See [`PgWire::ca_file`](super::PgWire::ca_file).
+    /// folder, and removes it when it is dropped. See [`PgWire::ca_file`](super::PgWire::ca_file).
     pub client_tls: Option<PathBuf>,
     /// The longest statement, and the longest message that a rule needs as a whole, in bytes.
     pub max_statement: usize,

@@ -4,9 +4,10 @@ use super::board::Active;
 use super::message::{self, ErrorResponse};
 use super::pending::{After, Entry, Fate, Kind, Undo};
 use super::rule::{Action, CutAt, HoldAt};
+use super::series::{repeat_of, status_after};
 use super::statement::Execution;
 use super::stream::End;
-use super::up::{Outcome, Up, Work, half, repeat_of, status_after};
+use super::up::{Outcome, Up, Work};
 use crate::hold::Decision;
 use std::future::pending;
 use std::ops::ControlFlow;
@@ -135,7 +136,7 @@ impl Up {
                 return Err(End::Cut);
             }
             CutAt::Within => {
-                self.send(&half(&work.message));
+                self.send(&work.message[..work.message.len() / 2]);
                 self.flush().await?;
                 return Err(End::Cut);
             }

@@ -45,6 +45,8 @@ pub(crate) struct State {
     sql_prepared: Vec<Arc<Statement>>,
     /// Of the last `ReadyForQuery`; 0 before the first.
     pub(crate) status: u8,
+    /// A series of messages has begun and not yet ended with its `Sync`.
+    pub(crate) in_series: bool,
 }
 
 impl State {
@@ -75,7 +77,7 @@ impl State {
     }
 
     fn settled(&self) -> bool {
-        self.status == b'I' && self.pending.is_empty()
+        self.status == b'I' && !self.in_series && self.pending.is_empty()
     }
 
     fn alive(&self) -> impl Iterator<Item = &Arc<Statement>> {

@@ -62,6 +62,15 @@ impl std::fmt::Debug for PgWire {
     }
 }
 
+impl Drop for PgWire {
+    fn drop(&mut self) {
+        if let Some(file) = &self.ca_file {
+            // Its folder may have gone before.
+            drop(std::fs::remove_file(file));
+        }
+    }
+}
+
 impl PgWire {
     /// Starts a wire.
     ///

@@ -36,6 +36,7 @@ async fn a_fresh_result_is_served_without_a_probe() {
     let first = service.check().await;
     advance(PERIOD - Duration::from_millis(1)).await;
     assert_eq!(service.check().await, first);
+    settle().await;
     assert_eq!(stub.started(), 1);
 }
 

@@ -1,0 +1,40 @@
+# Sabot's targets; `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+SABOT := build/debug/sabot
+REPORTS := reports
+
+.PHONY: help setup build run test prove lint bench catalogue
+
+help: ## Lists the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+
+setup: ## Installs what a fresh Debian machine lacks; quick when nothing is
+	@scripts/setup.sh
+
+build: setup ## Builds the whole workspace
+	cargo build --workspace --locked
+
+run: build ## Runs every check on the embedded target and writes the reports
+	@scripts/run.sh $(SABOT) $(REPORTS)
+
+test: build ## Runs every test, and proves one sabotage for each check
+	scripts/setup-clients.sh
+	cargo test --workspace --locked
+	$(SABOT) prove --one-each
+
+prove: build ## Proves every check: each sabotage, the whole matrix
+	$(SABOT) prove --report json=$(REPORTS)/proof.json,markdown=$(REPORTS)/proof.md
+
+lint: ## Formatting, clippy, documentation, shell scripts: warnings are errors
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+	@for script in scripts/*.sh .ci/run; do bash -n $$script || exit 1; done
+
+bench: setup ## Measures: the wires, readiness, throwaway servers, each beside its ceiling in one run
+	cargo build --workspace --release --locked
+	cd benches && cargo run --release --locked
+
+catalogue: build ## Writes INTEGRATION-TESTS.md anew
+	$(SABOT) list --format markdown > INTEGRATION-TESTS.md

@@ -1,0 +1,105 @@
+//! One answer of a readiness endpoint, read by the names of the target's description.
+
+use sabot_engine::{Context as _, Judgement};
+use sabot_target::{Instance, Lane, Readiness, Shape};
+use serde_json::Value;
+use std::time::{Duration, Instant};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// The longest that a check waits for any one answer; far beyond every limit that is judged.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// One answer, as it came.
+#[derive(Debug, Clone)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+    pub(crate) took: Duration,
+}
+
+/// One dependency of an answer; a field that is missing or of another type reads as empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) status: String,
+    pub(crate) error: Option<String>,
+    pub(crate) checked_at: Option<OffsetDateTime>,
+}
+
+/// Asks `instance` for `path` over its inbound wire.
+pub(crate) async fn ask(lane: &Lane, instance: &Instance, path: &str) -> Judgement<Answer> {
+    let what = || format!("asking {} for {path}", instance.service());
+    let begun = Instant::now();
+    let response = lane.client().get(instance.url(path)).timeout(PATIENCE).send().await.context(what())?;
+    let status = response.status().as_u16();
+    let header =
+        |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let headers = response.headers().iter().map(|(name, value)| (name.to_string(), header(value))).collect();
+    let body = response.text().await.context(what())?;
+    Ok(Answer { status, headers, body, took: begun.elapsed() })
+}
+
+/// Asks `instance` for its readiness.
+pub(crate) async fn ready(lane: &Lane, instance: &Instance) -> Judgement<Answer> {
+    ask(lane, instance, &readiness(lane).path).await
+}
+
+/// What the lane's target promises about readiness.
+pub(crate) fn readiness(lane: &Lane) -> &Readiness {
+    &lane.target().readiness
+}
+
+/// The services whose readiness is declared, each once.
+pub(crate) fn services(lane: &Lane) -> Vec<&str> {
+    let mut services: Vec<_> = readiness(lane).matrix.iter().map(|row| row.service.as_str()).collect();
+    services.dedup();
+    services
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Option<Value> {
+        serde_json::from_str(&self.body).ok()
+    }
+
+    pub(crate) fn overall(&self, shape: &Shape) -> String {
+        let overall = self.json().and_then(|json| json.get(&shape.overall)?.as_str().map(str::to_owned));
+        overall.unwrap_or_default()
+    }
+
+    pub(crate) fn rows(&self, shape: &Shape) -> Vec<Row> {
+        let Some(json) = self.json() else { return Vec::new() };
+        let rows = json.get(&shape.rows).and_then(Value::as_array);
+        rows.into_iter().flatten().map(|row| Row::read(row, shape)).collect()
+    }
+
+    pub(crate) fn row(&self, shape: &Shape, name: &str) -> Option<Row> {
+        self.rows(shape).into_iter().find(|row| row.name == name)
+    }
+
+    /// Status, overall and rows on one line, for evidence: never the body itself, which might hold a secret.
+    pub(crate) fn sketch(&self, shape: &Shape) -> String {
+        let rows: Vec<_> = self
+            .rows(shape)
+            .iter()
+            .map(|row| match &row.error {
+                Some(error) => format!("{} {} ({error})", row.name, row.status),
+                None => format!("{} {}", row.name, row.status),
+            })
+            .collect();
+        format!("HTTP {}, overall {}: {}", self.status, self.overall(shape), rows.join(", "))
+    }
+}
+
+impl Row {
+    fn read(row: &Value, shape: &Shape) -> Self {
+        let text = |field: &str| row.get(field).and_then(Value::as_str).map(str::to_owned);
+        Self {
+            name: text(&shape.name).unwrap_or_default(),
+            status: text(&shape.status).unwrap_or_default(),
+            error: text(&shape.error),
+            checked_at: text(&shape.checked_at).and_then(|time| OffsetDateTime::parse(&time, &Rfc3339).ok()),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! `readiness.criticality`: for every row of the matrix, the dependency is taken down on its wire, and the service
+//! goes out of rotation if and only if the dependency is critical.
+
+use super::answer::{Answer, readiness};
+use super::faults::{self, Fault, SLACK};
+use super::watch::until;
+use crate::sabotage::{json, setting};
+use futures_util::future::try_join_all;
+use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
+use sabot_target::{Instance, Lane, Readiness, Row, Shape, Target};
+use serde_json::Value;
+use std::time::Duration;
+
+const ID: &str = "readiness.criticality";
+
+pub(super) fn check() -> Check<Lane> {
+    Check {
+        id: ID,
+        level: Level::Baseline,
+        failure_mode: "an email provider's bad day pulls every pod, or a pod without its database stays in rotation",
+        asserts: "for every row of the matrix and every fault that its protocol has: 503 and failed for a critical \
+                  dependency, 200 and degraded for another, refused credentials degraded and named for either, the \
+                  right row and no other, and recovery by itself",
+        remedy: "set the dependency's criticality as the matrix declares it, and let only a critical one that failed \
+                 answer 503",
+        needs: &[Need::Services, Need::Wires],
+        registry_walk: true,
+        sharing: Sharing::Lane,
+        deadline: Duration::from_secs(60),
+        no_cause: None,
+        judge: |cx| Box::pin(judge(cx)),
+    }
+}
+
+async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
+    let rows = &readiness(cx.lane()).matrix;
+    // An instance for each row: its wires are its own, so the rows go side by side.
+    try_join_all(rows.iter().map(|row| judge_row(cx, row))).await?;
+    cx.fact("rows", rows.len());
+    Ok(())
+}
+
+async fn judge_row(cx: &Cx<'_, Lane>, row: &Row) -> Judgement {
+    let instance = cx.lane().further(&row.service, &Vec::new()).await?;
+    let trial = Trial { cx, instance: &instance, row, readiness: readiness(cx.lane()) };
+    let mut well = trial.comes_to(&Expected::well(trial.readiness), "with all well").await?;
+    for faults in faults::of(&row.reach) {
+        for fault in *faults {
+            if !well {
+                break;
+            }
+            cx.examined(1);
+            faults::put_on(&instance, row, *fault).await?;
+            let expected = Expected::under(trial.readiness, row, *fault);
+            well = trial.comes_to(&expected, &format!("while it is {fault}")).await?;
+        }
+        faults::mend(&instance, row).await?;
+        // A row that has been red has said what there is to say; its recovery would be judged by the same flaw.
+        well = well && trial.comes_to(&Expected::well(trial.readiness), "once it is back").await?;
+    }
+    instance.stop().await;
+    Ok(())
+}
+
+/// What an answer must come to.
+struct Expected {
+    http: u16,
+    overall: String,
+    row: String,
+    error: Option<String>,
+}
+
+impl Expected {
+    fn well(readiness: &Readiness) -> Self {
+        let ok = readiness.words.ok.clone();
+        Self { http: 200, overall: ok.clone(), row: ok, error: None }
+    }
+
+    fn under(readiness: &Readiness, row: &Row, fault: Fault) -> Self {
+        let words = &readiness.words;
+        let error = (fault == Fault::Unauthorised).then(|| readiness.unauthorised.clone());
+        let status = if error.is_some() { &words.degraded } else { &words.failed };
+        if row.critical && error.is_none() {
+            return Self { http: 503, overall: words.failed.clone(), row: status.clone(), error };
+        }
+        Self { http: 200, overall: words.degraded.clone(), row: status.clone(), error }
+    }
+
+    fn sketch(&self) -> String {
+        let error = self.error.as_ref().map(|error| format!(" ({error})")).unwrap_or_default();
+        format!(
+            "HTTP {}, overall {}, the row {}{error}, no other row touched",
+            self.http, self.overall, self.row
+        )
+    }
+}
+
+struct Trial<'a> {
+    cx: &'a Cx<'a, Lane>,
+    instance: &'a Instance,
+    row: &'a Row,
+    readiness: &'a Readiness,
+}
+
+impl Trial<'_> {
+    /// Waits until the answer is as expected; a finding and `false` when it does not come to that in time.
+    async fn comes_to(&self, expected: &Expected, when: &str) -> Judgement<bool> {
+        let limit = self.row.period * 3 + self.row.time_limit + SLACK;
+        let shape = &self.readiness.shape;
+        let wrong_for_good =
+            |answer: &Answer| self.is(answer, expected) || self.contradicts(answer, expected);
+        let seen = until(self.cx.lane(), self.instance, limit, wrong_for_good).await?;
+        let (Ok(answer) | Err(answer)) = seen;
+        if self.is(&answer, expected) {
+            return Ok(true);
+        }
+        let subject = format!("{}: {} {when}", self.row.service, self.row.dependency);
+        let criticality = if self.row.critical { "critical" } else { "not critical" };
+        let finding = Finding::new(subject, expected.sketch(), answer.sketch(shape))
+            .evidence(format!("the matrix declares it {criticality}; awaited for {limit:?}"));
+        self.cx.find(finding);
+        Ok(false)
+    }
+
+    fn is(&self, answer: &Answer, expected: &Expected) -> bool {
+        let shape = &self.readiness.shape;
+        answer.status == expected.http
+            && answer.overall(shape) == expected.overall
+            && self.row_is(answer, expected)
+            && self.others_are_well(answer, shape)
+    }
+
+    fn row_is(&self, answer: &Answer, expected: &Expected) -> bool {
+        answer.row(&self.readiness.shape, &self.row.dependency).is_some_and(|row| {
+            row.status == expected.row && (expected.error.is_none() || row.error == expected.error)
+        })
+    }
+
+    /// The row has come to what it must, and what follows from the row in the same answer has not.
+    fn contradicts(&self, answer: &Answer, expected: &Expected) -> bool {
+        self.row_is(answer, expected)
+            && self.others_are_well(answer, &self.readiness.shape)
+            && answer.status != expected.http
+    }
+
+    /// Rows over another wire are untouched; those over the same one may go with it.
+    fn others_are_well(&self, answer: &Answer, shape: &Shape) -> bool {
+        let same_wire = |name: &str| {
+            let mut matrix = self.readiness.matrix.iter();
+            matrix.any(|row| {
+                row.service == self.row.service
+                    && row.dependency == name
+                    && row.reach.wire() == self.row.reach.wire()
+            })
+        };
+        let ok = &self.readiness.words.ok;
+        answer
+            .rows(shape)
+            .iter()
+            .all(|row| row.status == *ok || row.name == self.row.dependency || same_wire(&row.name))
+    }
+}
+
+pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
+    let readiness = &target.readiness;
+    let mut sabotages = Vec::new();
+    if let Some(lever) = &readiness.levers.critical {
+        for row in &readiness.matrix {
+            let (id, mistake) = if row.critical {
+                (
+                    "harmless",
+                    "a critical dependency is taken for harmless: the service stays in rotation without it",
+                )
+            } else {
+                ("critical", "a harmless dependency is taken for critical: its bad day pulls every pod")
+            };
+            let setting = lever.pull(&row.service, &[&row.dependency], &(!row.critical).to_string());
+            let id = format!("{}-{}-{id}", row.service, row.dependency);
+            sabotages.push(setting::turned(&[ID], &id, mistake, vec![(row.service.clone(), vec![setting])]));
+        }
+    }
+    if let Some(service) = target.services.first() {
+        sabotages.push(wrong_row(readiness, &service.name));
+        sabotages.push(credentials_as_failure(readiness, &service.name));
+    }
+    sabotages
+}
+
+/// The names of two rows change places.
+fn wrong_row(readiness: &Readiness, service: &str) -> Sabotage<Lane> {
+    let names = readiness.shape.clone();
+    let mistake = "two probes are registered under each other's names";
+    json::rewriting(&[ID], "wrong-row", mistake, service, &readiness.path, move |envelope| {
+        let Some(Value::Array(rows)) = envelope.get_mut(&names.rows) else { return };
+        let name = |row: &Value| row.get(&names.name).cloned();
+        let Some((last, before)) = rows.split_last_mut() else { return };
+        if let Some(other) = before.last_mut()
+            && let (Some(first), Some(second)) = (name(other), name(last))
+        {
+            other[&names.name] = second;
+            last[&names.name] = first;
+        }
+    })
+}
+
+/// Refused credentials are shown as an ordinary failure.
+fn credentials_as_failure(readiness: &Readiness, service: &str) -> Sabotage<Lane> {
+    let (names, unauthorised) = (readiness.shape.clone(), readiness.unauthorised.clone());
+    let mistake = "an expired key is shown as an outage of the provider, so the wrong people are woken";
+    json::rewriting(&[ID], "credentials-unnamed", mistake, service, &readiness.path, move |envelope| {
+        for row in envelope.get_mut(&names.rows).and_then(Value::as_array_mut).into_iter().flatten() {
+            if row.get(&names.error).and_then(Value::as_str) == Some(&unauthorised) {
+                row[&names.error] = "unreachable".into();
+            }
+        }
+    })
+}

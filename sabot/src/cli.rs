@@ -1,0 +1,117 @@
+//! The arguments, as documented by `--help`.
+
+use crate::reports::Report;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use sabot_engine::Need;
+
+/// Proves that a backend keeps its reliability promises, and proves that each of those proofs is able to fail.
+///
+/// Exit codes: 0 all chosen checks passed; 1 a check failed, or under `prove` a sabotage survived; 2 something could
+/// not be verified; 3 bad configuration or usage; 4 nothing selected; 130 and 143 interrupted, after clean-up.
+#[derive(Debug, Parser)]
+#[command(name = "sabot", version, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run checks.
+    Run(RunArgs),
+    /// Run the checks clean, then break the target in every way they guard against, and demand that they turn red.
+    Prove(ProveArgs),
+    /// List the checks with failure modes, needs and sabotages.
+    List(ListArgs),
+    /// Explain one check in full.
+    Explain(ExplainArgs),
+    /// Say what is lacking here, and which checks hang on it.
+    Doctor,
+    /// Start the embedded platform and leave it up until Ctrl-C.
+    Platform,
+    /// Remove what dead runs left.
+    Gc,
+    /// Print completions for a shell.
+    Completions(CompletionsArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Chosen {
+    /// Tracks, ids or globs; all checks when none is given.
+    #[arg(value_name = "TRACK, ID or GLOB")]
+    pub(crate) patterns: Vec<String>,
+    /// Choose only checks all of whose needs are named: files, services, database, wires, disposable, cluster, tool:NAME.
+    #[arg(long, value_name = "NEED,…", value_delimiter = ',')]
+    pub(crate) with: Option<Vec<Need>>,
+    /// Let checks be skipped for the want of these needs, or these checks or tracks altogether.
+    #[arg(long, value_name = "NEED, TRACK or ID,…", value_delimiter = ',')]
+    pub(crate) allow_skips: Vec<String>,
+    /// How many lanes, each a whole target of its own, go side by side.
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub(crate) lanes: u8,
+    /// What to show: `text` is live on a terminal and plain lines elsewhere, `json` is the record.
+    #[arg(long, value_enum, default_value_t = Show::Text)]
+    pub(crate) format: Show,
+    /// Also write reports, such as `json=record.json,markdown=report.md`.
+    #[arg(long, value_name = "KIND=FILE,…", value_delimiter = ',')]
+    pub(crate) report: Vec<Report>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    #[command(flatten)]
+    pub(crate) chosen: Chosen,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProveArgs {
+    #[command(flatten)]
+    pub(crate) chosen: Chosen,
+    /// One sabotage for each check, and only the checks that it names: quick, with a thin matrix.
+    #[arg(long)]
+    pub(crate) one_each: bool,
+    /// Run only the named checks under each sabotage, not every chosen one.
+    #[arg(long)]
+    pub(crate) named_only: bool,
+    /// Only sabotages whose id matches one of these globs.
+    #[arg(long, value_name = "GLOB,…", value_delimiter = ',')]
+    pub(crate) sabotage: Vec<String>,
+    /// Put the sabotages on in an order shuffled by this seed.
+    #[arg(long, value_name = "SEED")]
+    pub(crate) shuffle: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Tracks, ids or globs; all checks when none is given.
+    #[arg(value_name = "TRACK, ID or GLOB")]
+    pub(crate) patterns: Vec<String>,
+    /// How to write it.
+    #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+    pub(crate) format: ListFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// The check's id.
+    pub(crate) id: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// For which shell.
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Show {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    Text,
+    Json,
+    Markdown,
+}

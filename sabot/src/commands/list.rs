@@ -1,0 +1,47 @@
+//! `sabot list` and `sabot explain`.
+
+use super::say;
+use crate::catalogue;
+use crate::cli::{ExplainArgs, ListArgs, ListFormat};
+use sabot_engine::{Exit, Selection};
+use sabot_target::Target;
+
+/// Lists the chosen checks.
+pub(crate) fn list(args: &ListArgs) -> Exit {
+    let selection = Selection { patterns: args.patterns.clone(), with: None };
+    let checks = match selection.choose(&sabot_checks::checks()) {
+        Ok(checks) => checks,
+        Err(error) => {
+            say(&error);
+            return Exit::Nothing;
+        }
+    };
+    let sabotages = sabot_checks::sabotages(&Target::embedded());
+    match args.format {
+        ListFormat::Text => print!("{}", catalogue::text(&checks, &sabotages)),
+        ListFormat::Json => println!("{}", catalogue::json(&checks, &sabotages)),
+        ListFormat::Markdown => print!("{}", catalogue::markdown(&checks, &sabotages)),
+    }
+    Exit::Passed
+}
+
+/// Explains one check in full.
+pub(crate) fn explain(args: &ExplainArgs) -> Exit {
+    let checks = sabot_checks::checks();
+    if !checks.iter().any(|check| check.id == args.id) {
+        let selection = Selection { patterns: vec![args.id.clone()], with: None };
+        match selection.choose(&checks) {
+            Err(error) => say(&error),
+            Ok(found) => {
+                let ids: Vec<_> = found.iter().map(|check| check.id).collect();
+                eprintln!("error: `{}` is not one check; it names {}", args.id, ids.join(", "));
+            }
+        }
+        return Exit::Nothing;
+    }
+    let sabotages = sabot_checks::sabotages(&Target::embedded());
+    for check in checks.iter().filter(|check| check.id == args.id) {
+        print!("{}", catalogue::explain(check, &sabotages));
+    }
+    Exit::Passed
+}

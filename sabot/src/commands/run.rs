@@ -1,0 +1,206 @@
+//! `sabot run` and `sabot prove`.
+
+use super::{embedded, say};
+use crate::cli::{Chosen, ProveArgs, RunArgs, Show};
+use crate::signals::Interruption;
+use globset::{Glob, GlobSet, GlobSetBuilder};
+use sabot_checks::Embedded;
+use sabot_engine::report::{View, watch};
+use sabot_engine::{
+    Arena as _, Check, Event, Events, Exit, Fact, Lanes, Need, ProveOptions, Record, RunOptions, Sabotage,
+    Selection, do_nothing,
+};
+use sabot_target::{Lane, Target};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+type Checks = Vec<Arc<Check<Lane>>>;
+
+/// Runs checks.
+pub(crate) async fn run(args: RunArgs) -> Exit {
+    match choose(&args.chosen) {
+        Ok(checks) => execute(args.chosen, checks, None).await,
+        Err(exit) => exit,
+    }
+}
+
+/// Runs them clean and then sabotaged.
+pub(crate) async fn prove(args: ProveArgs) -> Exit {
+    let checks = match choose(&args.chosen) {
+        Ok(checks) => checks,
+        Err(exit) => return exit,
+    };
+    let sabotages = match choose_sabotages(&args, &checks) {
+        Ok(sabotages) => sabotages,
+        Err(exit) => return exit,
+    };
+    let named_only = args.named_only || args.one_each;
+    execute(args.chosen, checks, Some(Proving { sabotages, named_only })).await
+}
+
+struct Proving {
+    sabotages: Vec<Sabotage<Lane>>,
+    named_only: bool,
+}
+
+fn choose(chosen: &Chosen) -> Result<Checks, Exit> {
+    for report in &chosen.report {
+        if let Err(error) = report.check() {
+            eprintln!("error: {error}");
+            return Err(Exit::Usage);
+        }
+    }
+    let selection = Selection { patterns: chosen.patterns.clone(), with: chosen.with.clone() };
+    selection.choose(&sabot_checks::checks()).map_err(|error| {
+        say(&error);
+        Exit::Nothing
+    })
+}
+
+/// Sabotages that name a chosen check; of each check the first alone under `--one-each`; doing nothing last.
+fn choose_sabotages(args: &ProveArgs, checks: &Checks) -> Result<Vec<Sabotage<Lane>>, Exit> {
+    let globs = globs(&args.sabotage)?;
+    let chosen: Vec<_> = checks.iter().map(|check| check.id).collect();
+    let mut covered = BTreeSet::new();
+    let mut sabotages: Vec<_> = sabot_checks::sabotages(&Target::embedded())
+        .into_iter()
+        .filter(|sabotage| sabotage.turns_red.iter().any(|id| chosen.contains(id)))
+        .filter(|sabotage| args.sabotage.is_empty() || globs.is_match(&sabotage.id))
+        .filter(|sabotage| !args.one_each || sabotage.turns_red.iter().any(|id| covered.insert(*id)))
+        .collect();
+    if sabotages.is_empty() {
+        eprintln!("error: no sabotage of the chosen checks matches; `sabot list` shows all");
+        return Err(Exit::Nothing);
+    }
+    sabotages.push(do_nothing(chosen));
+    if let Some(seed) = args.shuffle {
+        shuffle(&mut sabotages, seed);
+    }
+    Ok(sabotages)
+}
+
+fn globs(patterns: &[String]) -> Result<GlobSet, Exit> {
+    let mut globs = GlobSetBuilder::new();
+    let built = patterns.iter().try_for_each(|pattern| {
+        globs.add(Glob::new(pattern)?);
+        Ok(())
+    });
+    built.and_then(|()| globs.build()).map_err(|error: globset::Error| {
+        say(&error);
+        Exit::Usage
+    })
+}
+
+/// Fisher and Yates, with a generator that is the same everywhere (splitmix64).
+fn shuffle<T>(items: &mut [T], seed: u64) {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    };
+    for last in (1..items.len()).rev() {
+        let other = next() % (last as u64 + 1);
+        items.swap(last, usize::try_from(other).unwrap_or(0));
+    }
+}
+
+async fn execute(chosen: Chosen, checks: Checks, proving: Option<Proving>) -> Exit {
+    let arena = match embedded() {
+        Ok(arena) => Arc::new(arena),
+        Err(exit) => return exit,
+    };
+    let interruption = match Interruption::listen() {
+        Ok(interruption) => interruption,
+        Err(error) => {
+            say(&error);
+            return Exit::Unverified;
+        }
+    };
+    let (events, stream) = Events::channel();
+    let view = if chosen.format == Show::Json { View::Json } else { View::Text };
+    let watching = tokio::spawn(watch(stream, view));
+    let record = judge(&chosen, &arena, &checks, proving, &events, &interruption).await;
+    let exit = Exit::of(&record);
+    events.send(Event::Ended(Box::new(record.clone())));
+    drop(events);
+    // The view can't fail; were it to panic, the exit code stands all the same.
+    drop(watching.await);
+    report(&chosen, &record, exit)
+}
+
+async fn judge(
+    chosen: &Chosen,
+    arena: &Arc<Embedded>,
+    checks: &Checks,
+    proving: Option<Proving>,
+    events: &Events,
+    interruption: &Interruption,
+) -> Record {
+    let target = Target::embedded();
+    let command = if proving.is_some() { "prove" } else { "run" };
+    let mut record = Record::begin(command, &target.name);
+    record.profile = target
+        .profile
+        .iter()
+        .map(|(name, value)| Fact { name: name.clone(), value: value.clone() })
+        .collect();
+    events.send(Event::Begun {
+        command: command.into(),
+        target: target.name,
+        profile: record.profile.clone(),
+        checks: checks.len(),
+        sabotages: proving.as_ref().map_or(0, |proving| proving.sabotages.len()),
+        lanes: chosen.lanes.into(),
+    });
+    let needs: Vec<Need> = checks.iter().flat_map(|check| check.needs.iter().cloned()).collect();
+    let mut lanes = Lanes::new(arena.clone(), chosen.lanes.into(), &needs);
+    let options = RunOptions { allow_skips: chosen.allow_skips.clone(), stop: interruption.stop.clone() };
+    match proving {
+        None => sabot_engine::run(&mut lanes, &**arena, checks, &options, events, &mut record).await,
+        Some(Proving { sabotages, named_only }) => {
+            let options = ProveOptions { run: options, named_only };
+            sabot_engine::prove(&mut lanes, &**arena, checks, sabotages, &options, events, &mut record).await;
+        }
+    }
+    lanes.close().await;
+    record.interrupted = interruption.number();
+    record.not_verified = record.not_verified.iter().map(|line| arena.secrets().redact(line)).collect();
+    record.finish();
+    record
+}
+
+fn report(chosen: &Chosen, record: &Record, exit: Exit) -> Exit {
+    let mut lost = false;
+    for report in &chosen.report {
+        match report.write(record) {
+            Ok(()) if chosen.format == Show::Text => println!("report: {report}"),
+            Ok(()) => {}
+            Err(error) => {
+                eprintln!("error: a report was not written: {error}");
+                lost = true;
+            }
+        }
+    }
+    if lost && exit == Exit::Passed { Exit::Unverified } else { exit }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_gives_one_order_and_loses_nothing() {
+        let order = |seed| {
+            let mut items: Vec<u32> = (0..40).collect();
+            shuffle(&mut items, seed);
+            items
+        };
+        assert_eq!(order(7), order(7));
+        assert_ne!(order(7), order(8));
+        let mut sorted = order(7);
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..40).collect::<Vec<_>>());
+    }
+}

@@ -1,0 +1,9 @@
+//! What only the whole program shows: the arrows between crates, the registry, the catalogue, the command line.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod arrows;
+mod catalogue;
+mod names;
+mod program;
+mod registry;
+mod runs;

@@ -1,0 +1,77 @@
+//! Names come from the target: no string literal of the judges equals one of the default target's names.
+
+use sabot_target::Target;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Literals that may stand in `checks/` although the platform has a name like it, each with its reason.
+const ALLOWED: &[(&str, &str)] = &[("error", "the word that one sabotage renames a field to is no name of the platform")];
+
+/// Every name of the default target that a check could be tempted to write out.
+fn names() -> BTreeSet<String> {
+    let target = Target::embedded();
+    let readiness = &target.readiness;
+    let (shape, words) = (&readiness.shape, &readiness.words);
+    let mut names: BTreeSet<String> = [
+        &readiness.path, &readiness.live_path, &readiness.unauthorised, &shape.overall, &shape.service, &shape.commit,
+        &shape.rows, &shape.name, &shape.status, &shape.latency, &shape.error, &shape.checked_at, &words.ok,
+        &words.degraded, &words.failed,
+    ]
+    .into_iter()
+    .cloned()
+    .collect();
+    for service in &target.services {
+        names.insert(service.name.clone());
+        names.insert(service.program.clone());
+        names.extend(service.env.iter().map(|(name, _)| name.clone()));
+        names.extend(service.wires.iter().map(|wire| wire.name.clone()));
+    }
+    for row in &readiness.matrix {
+        names.insert(row.dependency.clone());
+    }
+    names
+}
+
+/// The contents of every plain string literal of a source file, its tests and comments left out.
+fn literals(source: &str) -> BTreeSet<String> {
+    let code = source.split("#[cfg(test)]").next().unwrap_or_default();
+    let mut found = BTreeSet::new();
+    for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+        // Odd pieces between unescaped quotes are literals.
+        for literal in line.replace("\\\"", "").split('"').skip(1).step_by(2) {
+            found.insert(literal.to_owned());
+        }
+    }
+    found
+}
+
+fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push(path);
+        }
+    }
+}
+
+#[test]
+fn the_judges_write_no_name_of_the_default_target() {
+    let names = names();
+    let mut files = Vec::new();
+    sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../checks/src")), &mut files);
+    assert!(files.len() > 5, "the sources were found");
+    for file in files {
+        for literal in literals(&std::fs::read_to_string(&file).unwrap()) {
+            let allowed = ALLOWED.iter().any(|(allowed, _)| *allowed == literal);
+            assert!(!names.contains(&literal) || allowed, "{}: take \"{literal}\" from the target", file.display());
+        }
+    }
+}
+
+#[test]
+fn a_literal_is_found_and_a_comment_is_none() {
+    let source = "// \"api\"\nlet a = f(\"readyz\", \"ok\");\n#[cfg(test)]\nlet b = \"brevo\";";
+    assert_eq!(literals(source), BTreeSet::from(["readyz".to_owned(), "ok".to_owned()]));
+}

@@ -1,0 +1,46 @@
+//! The description of a target: every name, limit and address that a check uses comes from here.
+
+mod readiness;
+mod service;
+
+pub use readiness::{Lever, Levers, Reach, Readiness, Row, Shape, Words};
+pub use service::{Answer, Database, Service, Upstream, Wire};
+
+use crate::embedded;
+
+/// A system on trial.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// What it is called in reports.
+    pub name: String,
+    /// Settings that differ from the system's defaults, as printed at the start of a run: name and value.
+    pub profile: Vec<(String, String)>,
+    /// Its databases.
+    pub databases: Vec<Database>,
+    /// Its upstreams that Sabot answers for: name and the answers.
+    pub stand_ins: Vec<(String, Vec<Answer>)>,
+    /// Credentials made afresh for each lane: name and the shape, in which each `#` becomes a random hex digit.
+    pub secrets: Vec<(String, String)>,
+    /// Its services.
+    pub services: Vec<Service>,
+    /// What it promises about readiness.
+    pub readiness: Readiness,
+}
+
+impl Target {
+    /// The embedded platform in its quick profile.
+    pub fn embedded() -> Self {
+        embedded::target()
+    }
+
+    /// The service called `name`.
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        self.services.iter().find(|service| service.name == name)
+    }
+}
+
+impl Default for Target {
+    fn default() -> Self {
+        Self::embedded()
+    }
+}

@@ -1,0 +1,172 @@
+//! What a target promises about readiness, in its own names.
+
+use std::time::Duration;
+
+/// The readiness of a target's services.
+#[derive(Debug, Clone)]
+pub struct Readiness {
+    /// The path of deep readiness.
+    pub path: String,
+    /// The path of liveness.
+    pub live_path: String,
+    /// The names of the envelope's fields.
+    pub shape: Shape,
+    /// The words that a status may be.
+    pub words: Words,
+    /// The `last_error` that stands for refused credentials.
+    pub unauthorised: String,
+    /// Every dependency that a service declares.
+    pub matrix: Vec<Row>,
+    /// The 95th percentile's limit: cold with all well, and warm with one dependency hanging.
+    pub p95: Duration,
+    /// The limit of a cold answer with everything hanging.
+    pub cold: Duration,
+    /// How many periods a result may be old and still be served at once.
+    pub servable_periods: u32,
+    /// Extra fields whose values may hold long runs of hex digits, such as a commit id.
+    pub hex_exempt: Vec<String>,
+    /// Legitimate settings through which the service's behaviour can be turned.
+    pub levers: Levers,
+}
+
+/// The names of the envelope's fields.
+#[derive(Debug, Clone)]
+pub struct Shape {
+    /// The overall status.
+    pub overall: String,
+    /// The service's name.
+    pub service: String,
+    /// The commit it was built from.
+    pub commit: String,
+    /// The list of dependencies.
+    pub rows: String,
+    /// A dependency's name.
+    pub name: String,
+    /// Its status.
+    pub status: String,
+    /// How long the last probe took, in milliseconds.
+    pub latency: String,
+    /// What went wrong, or null.
+    pub error: String,
+    /// When it was last probed, RFC 3339 in UTC.
+    pub checked_at: String,
+}
+
+/// The words that a status may be.
+#[derive(Debug, Clone)]
+pub struct Words {
+    /// All is well.
+    pub ok: String,
+    /// Not well, and the service stays in rotation.
+    pub degraded: String,
+    /// Not well; where the dependency is critical, the service goes out of rotation.
+    pub failed: String,
+}
+
+/// One row of the criticality matrix.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// The service.
+    pub service: String,
+    /// The dependency, as its row is named.
+    pub dependency: String,
+    /// Whether its failure takes the service out of rotation.
+    pub critical: bool,
+    /// How long a result counts as fresh.
+    pub period: Duration,
+    /// The longest that a probe may take.
+    pub time_limit: Duration,
+    /// How a judge reaches it.
+    pub reach: Reach,
+}
+
+/// How a dependency is reached from outside.
+#[derive(Debug, Clone)]
+pub enum Reach {
+    /// By HTTP over this wire, probed at this path.
+    Http {
+        /// The service's wire.
+        wire: String,
+        /// The path that the probe asks for.
+        path: String,
+    },
+    /// By the PostgreSQL protocol over this wire.
+    Postgres {
+        /// The service's wire.
+        wire: String,
+        /// Text by which the probe's statement is recognised.
+        probe: String,
+    },
+    /// By statements of the service's own loop, which a PostgreSQL wire can hold.
+    Loop {
+        /// The service's wire.
+        wire: String,
+        /// Text by which the loop's statement is recognised.
+        statement: String,
+    },
+}
+
+impl Reach {
+    /// The wire that it is reached over.
+    pub fn wire(&self) -> &str {
+        match self {
+            Self::Http { wire, .. } | Self::Postgres { wire, .. } | Self::Loop { wire, .. } => wire,
+        }
+    }
+}
+
+/// A legitimate setting: an environment variable, and the form of its value.
+#[derive(Debug, Clone)]
+pub struct Lever {
+    /// The environment variable.
+    pub env: String,
+    /// One entry of the value, in which `{dependency}` and `{value}` are filled in; entries are joined by commas.
+    pub form: String,
+    /// Entries that are there anyway and stay: service, dependency and value.
+    pub base: Vec<(String, String, String)>,
+}
+
+impl Lever {
+    /// The variable, and the value that turns `dependencies` of `service` to `value` and leaves the rest as it is.
+    pub fn pull(&self, service: &str, dependencies: &[&str], value: &str) -> (String, String) {
+        let stays = self
+            .base
+            .iter()
+            .filter(|(of, dependency, _)| of == service && !dependencies.contains(&dependency.as_str()));
+        let stays = stays.map(|(_, dependency, value)| (dependency.as_str(), value.as_str()));
+        let entries = stays.chain(dependencies.iter().map(|dependency| (*dependency, value)));
+        let fill = |(dependency, value): (&str, &str)| {
+            self.form.replace("{dependency}", dependency).replace("{value}", value)
+        };
+        (self.env.clone(), entries.map(fill).collect::<Vec<_>>().join(","))
+    }
+}
+
+/// Settings of a service that an operator may turn; where one is lacking, what hangs on it can't be put on.
+#[derive(Debug, Clone, Default)]
+pub struct Levers {
+    /// Whether a dependency is critical: `true` or `false`.
+    pub critical: Option<Lever>,
+    /// A dependency's cache period: `500ms`, `10s`.
+    pub period: Option<Lever>,
+    /// A dependency's time limit, likewise.
+    pub time_limit: Option<Lever>,
+    /// The commit id that the service shows.
+    pub commit: Option<Lever>,
+    /// The address of an upstream; empty switches the dependency off. By dependency.
+    pub address: Vec<(String, String)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pulling_a_lever_leaves_other_entries_as_they_are() {
+        let base = vec![("api".into(), "brevo".into(), "1s".into())];
+        let lever = Lever { env: "CACHE_FOR".into(), form: "{dependency}={value}".into(), base };
+        assert_eq!(lever.pull("api", &["db"], "1ms").1, "brevo=1s,db=1ms");
+        assert_eq!(lever.pull("api", &["brevo", "db"], "1ms").1, "brevo=1ms,db=1ms");
+        assert_eq!(lever.pull("worker", &["db"], "1ms").1, "db=1ms");
+    }
+}

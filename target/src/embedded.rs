@@ -1,0 +1,239 @@
+//! The embedded platform, described: the default target. It is a description like any other.
+
+use crate::description::{
+    Answer, Database, Lever, Levers, Reach, Readiness, Row, Service, Shape, Target, Upstream, Wire, Words,
+};
+use std::time::Duration;
+
+/// How long a result counts as fresh in the quick profile; [`BREVO_PERIOD`] for the email provider.
+const PERIOD: Duration = Duration::from_millis(500);
+const BREVO_PERIOD: Duration = Duration::from_secs(1);
+/// The longest that a probe may take in the quick profile.
+const TIME_LIMIT: Duration = Duration::from_millis(250);
+
+/// What the readiness probe of PostgreSQL looks like on its wire.
+const PROBE: &str = "/* readyz */";
+/// What the runner's heartbeat looks like on its wire.
+const HEARTBEAT: &str = "/* propagation_runner */";
+
+pub(crate) fn target() -> Target {
+    Target {
+        name: "the embedded platform".into(),
+        profile: pairs(&[("caches", "500ms"), ("brevo's cache", "1s"), ("probe time limits", "250ms")]),
+        databases: vec![
+            Database {
+                name: "platform".into(),
+                migrate: Some(vec!["sabot-api".into(), "migrate".into()]),
+                migrate_env: "SABOT_DATABASE_URL".into(),
+            },
+            Database { name: "customer".into(), migrate: None, migrate_env: String::new() },
+        ],
+        stand_ins: stand_ins(),
+        secrets: pairs(&[
+            (
+                "brevo_api_key",
+                "xkeysib-################################################################-################",
+            ),
+            ("artifact_store_token", "ast_################################"),
+            ("api_token", "api_################################"),
+            ("worker_token", "wrk_################################"),
+            ("provisioner_token", "prv_################################"),
+        ]),
+        services: vec![api(), worker(), provisioner()],
+        readiness: readiness(),
+    }
+}
+
+fn stand_ins() -> Vec<(String, Vec<Answer>)> {
+    let answer = |path: &str, body: &str| Answer { path: path.into(), status: 200, body: body.into() };
+    let account =
+        r#"{"email":"ops@example.com","companyName":"Example","plan":[{"type":"free","credits":300}]}"#;
+    vec![
+        ("brevo".into(), vec![answer("/v3/account", account)]),
+        ("artifact_store".into(), vec![answer("/", "{}")]),
+    ]
+}
+
+fn api() -> Service {
+    let mut env = pairs(&[
+        ("SABOT_DATABASE_URL", "{wire:platform_db}"),
+        ("SABOT_SERVICE_TOKEN", "{secret:api_token}"),
+        ("SABOT_PROVISIONER_URL", "{wire:provisioner}"),
+        ("SABOT_PROVISIONER_TOKEN", "{secret:provisioner_token}"),
+    ]);
+    env.extend(outward());
+    let wires = vec![
+        wire("platform_db", Upstream::Database("platform".into())),
+        wire("provisioner", Upstream::Service("provisioner".into())),
+        wire("brevo", Upstream::StandIn("brevo".into())),
+        wire("artifact_store", Upstream::StandIn("artifact_store".into())),
+    ];
+    service("api", "sabot-api", env, wires)
+}
+
+fn worker() -> Service {
+    let mut env = pairs(&[
+        ("SABOT_DATABASE_URL", "{wire:platform_db}"),
+        ("SABOT_SERVICE_TOKEN", "{secret:worker_token}"),
+    ]);
+    env.extend(outward());
+    let wires = vec![
+        wire("platform_db", Upstream::Database("platform".into())),
+        wire("brevo", Upstream::StandIn("brevo".into())),
+        wire("artifact_store", Upstream::StandIn("artifact_store".into())),
+    ];
+    service("worker", "sabot-worker", env, wires)
+}
+
+fn provisioner() -> Service {
+    let env = pairs(&[
+        ("SABOT_CUSTOMER_DATABASE_URL", "{wire:customer_db}"),
+        ("SABOT_SERVICE_TOKEN", "{secret:provisioner_token}"),
+    ]);
+    let wires = vec![wire("customer_db", Upstream::Database("customer".into()))];
+    service("provisioner", "sabot-provisioner", env, wires)
+}
+
+fn outward() -> Vec<(String, String)> {
+    pairs(&[
+        ("SABOT_BREVO_URL", "{wire:brevo}"),
+        ("SABOT_BREVO_API_KEY", "{secret:brevo_api_key}"),
+        ("SABOT_ARTIFACT_STORE_URL", "{wire:artifact_store}"),
+        ("SABOT_ARTIFACT_STORE_TOKEN", "{secret:artifact_store_token}"),
+    ])
+}
+
+fn service(name: &str, program: &str, own: Vec<(String, String)>, wires: Vec<Wire>) -> Service {
+    let mut env = own;
+    env.extend(pairs(&[
+        ("SABOT_COMMIT_ID", "f41ed2b"),
+        ("SABOT_READINESS_CACHE", "500ms"),
+        ("SABOT_READINESS_TIME_LIMIT", "250ms"),
+        ("RUST_BACKTRACE", "0"),
+    ]));
+    if wires.iter().any(|wire| wire.name == "brevo") {
+        env.push(("SABOT_READINESS_CACHE_FOR".into(), "brevo=1s".into()));
+    }
+    Service {
+        name: name.into(),
+        program: program.into(),
+        env,
+        listen_env: "SABOT_LISTEN".into(),
+        wires,
+        alive_path: "/livez".into(),
+        start_limit: Duration::from_secs(20),
+    }
+}
+
+fn readiness() -> Readiness {
+    Readiness {
+        path: "/readyz".into(),
+        live_path: "/livez".into(),
+        shape: Shape {
+            overall: "overall".into(),
+            service: "service".into(),
+            commit: "commit_id".into(),
+            rows: "checks".into(),
+            name: "name".into(),
+            status: "status".into(),
+            latency: "latency_ms".into(),
+            error: "last_error".into(),
+            checked_at: "last_check_at".into(),
+        },
+        words: Words { ok: "ok".into(), degraded: "degraded".into(), failed: "failed".into() },
+        unauthorised: "auth_401".into(),
+        matrix: matrix(),
+        p95: Duration::from_millis(500),
+        cold: Duration::from_secs(3),
+        servable_periods: 3,
+        hex_exempt: vec!["commit_id".into()],
+        levers: levers(),
+    }
+}
+
+fn matrix() -> Vec<Row> {
+    let database = |service, dependency| {
+        let reach = Reach::Postgres { wire: String::from(dependency), probe: PROBE.into() };
+        row(service, dependency, true, reach)
+    };
+    let http = |service, dependency, critical, path: &str| {
+        row(service, dependency, critical, Reach::Http { wire: String::from(dependency), path: path.into() })
+    };
+    let heartbeat = Reach::Loop { wire: "platform_db".into(), statement: HEARTBEAT.into() };
+    vec![
+        database("api", "platform_db"),
+        http("api", "provisioner", true, "/livez"),
+        http("api", "brevo", false, "/v3/account"),
+        http("api", "artifact_store", false, "/"),
+        database("worker", "platform_db"),
+        row("worker", "propagation_runner", true, heartbeat),
+        http("worker", "brevo", false, "/v3/account"),
+        http("worker", "artifact_store", false, "/"),
+        database("provisioner", "customer_db"),
+    ]
+}
+
+fn row(service: &str, dependency: &str, critical: bool, reach: Reach) -> Row {
+    let period = if dependency == "brevo" { BREVO_PERIOD } else { PERIOD };
+    Row {
+        service: service.into(),
+        dependency: dependency.into(),
+        critical,
+        period,
+        time_limit: TIME_LIMIT,
+        reach,
+    }
+}
+
+fn levers() -> Levers {
+    let lever = |env: &str, form: &str| Some(Lever { env: env.into(), form: form.into(), base: Vec::new() });
+    let brevo = |service: &str| (service.to_owned(), String::from("brevo"), String::from("1s"));
+    let period = lever("SABOT_READINESS_CACHE_FOR", "{dependency}={value}")
+        .map(|lever| Lever { base: vec![brevo("api"), brevo("worker")], ..lever });
+    Levers {
+        critical: lever("SABOT_READINESS_CRITICAL", "{dependency}={value}"),
+        period,
+        time_limit: lever("SABOT_READINESS_TIME_LIMIT_FOR", "{dependency}={value}"),
+        commit: lever("SABOT_COMMIT_ID", "{value}"),
+        address: pairs(&[("brevo", "SABOT_BREVO_URL"), ("artifact_store", "SABOT_ARTIFACT_STORE_URL")]),
+    }
+}
+
+fn wire(name: &str, to: Upstream) -> Wire {
+    Wire { name: name.into(), to }
+}
+
+fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_reached_over_a_wire_of_its_service() {
+        let target = target();
+        for row in &target.readiness.matrix {
+            let service = target.service(&row.service).unwrap();
+            assert!(service.wires.iter().any(|wire| wire.name == row.reach.wire()), "{row:?}");
+        }
+    }
+
+    #[test]
+    fn every_template_names_something_described() {
+        let target = target();
+        for service in &target.services {
+            for (name, value) in service.env.iter().filter(|(_, value)| value.starts_with('{')) {
+                let (kind, of) = value.trim_matches(['{', '}']).split_once(':').unwrap();
+                let known = match kind {
+                    "wire" => service.wires.iter().any(|wire| wire.name == of),
+                    "secret" => target.secrets.iter().any(|(secret, _)| secret == of),
+                    "database" => target.databases.iter().any(|database| database.name == of),
+                    _ => false,
+                };
+                assert!(known, "{}: {name}={value}", service.name);
+            }
+        }
+    }
+}

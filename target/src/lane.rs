@@ -1,0 +1,342 @@
+//! A lane: one whole target of its own, with databases, wires, services and stand-ins.
+
+use crate::description::{Upstream, Wire as WireSpec};
+use crate::instance::{Instance, Overrides, Parts, Wire};
+use crate::stock::template;
+use crate::wardrobe::{Dress, Wardrobe};
+use crate::{Binaries, Target, TargetError, stand_in};
+use futures_util::future::join_all;
+use sabot_sandbox::postgres::Server;
+use sabot_wire::http::{HttpWire, HttpWireOptions};
+use sabot_wire::pg::{PgWire, PgWireOptions};
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+/// One whole target that runs.
+#[derive(Debug)]
+pub struct Lane {
+    index: usize,
+    target: Arc<Target>,
+    binaries: Binaries,
+    server: Arc<Server>,
+    secrets: BTreeMap<String, String>,
+    stand_ins: BTreeMap<String, HttpWire>,
+    services: BTreeMap<String, Instance>,
+    client: reqwest::Client,
+    wardrobe: Wardrobe,
+}
+
+impl Lane {
+    /// Makes the databases and starts stand-ins, wires and services.
+    pub(crate) async fn start(
+        index: usize,
+        target: Arc<Target>,
+        binaries: Binaries,
+        server: Arc<Server>,
+    ) -> Result<Self, TargetError> {
+        let mut stand_ins = BTreeMap::new();
+        for (name, answers) in &target.stand_ins {
+            stand_ins.insert(name.clone(), stand_in::start(name, answers).await?);
+        }
+        let secrets = target.secrets.iter().map(|(name, shape)| (name.clone(), fill(shape))).collect();
+        let client = client()?;
+        let mut lane = Self {
+            index,
+            target,
+            binaries,
+            server,
+            secrets,
+            stand_ins,
+            services: BTreeMap::new(),
+            client,
+            wardrobe: Wardrobe::default(),
+        };
+        lane.make_databases().await?;
+        lane.start_services().await?;
+        Ok(lane)
+    }
+
+    /// Its number.
+    pub const fn index(&self) -> usize {
+        self.index
+    }
+
+    /// What runs on it.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The instance of `service` that every check shares.
+    ///
+    /// # Errors
+    /// [`TargetError::NoSuch`] when there is none.
+    pub fn service(&self, service: &str) -> Result<&Instance, TargetError> {
+        let none = || TargetError::NoSuch { what: "a service", name: service.to_owned() };
+        self.services.get(service).ok_or_else(none)
+    }
+
+    /// All its instances.
+    pub fn services(&self) -> impl Iterator<Item = &Instance> {
+        self.services.values()
+    }
+
+    /// The stand-in for an upstream.
+    ///
+    /// # Errors
+    /// [`TargetError::NoSuch`] when there is none.
+    pub fn stand_in(&self, name: &str) -> Result<&HttpWire, TargetError> {
+        self.stand_ins
+            .get(name)
+            .ok_or_else(|| TargetError::NoSuch { what: "a stand-in", name: name.to_owned() })
+    }
+
+    /// Every credential that its services were started with.
+    pub fn secrets(&self) -> Vec<String> {
+        let mut secrets: Vec<_> = self.secrets.values().cloned().collect();
+        secrets.push(self.server.password().to_owned());
+        secrets
+    }
+
+    /// Its own credentials by name.
+    pub fn credentials(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.secrets.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The address of the target's database `name`, past the wires.
+    pub fn database_url(&self, name: &str) -> String {
+        self.server.url(&self.database_name(name))
+    }
+
+    /// A connection to the target's database `name`, past the wires.
+    ///
+    /// # Errors
+    /// [`TargetError::Postgres`] when the server can't be reached.
+    pub async fn database(&self, name: &str) -> Result<tokio_postgres::Client, TargetError> {
+        Ok(self.server.connect(&self.database_name(name)).await?)
+    }
+
+    /// Starts a further instance of `service`, with wires of its own; it ends when it is stopped or dropped.
+    ///
+    /// # Errors
+    /// [`TargetError`], with its last log lines when it did not start.
+    pub async fn further(&self, service: &str, overrides: &Overrides) -> Result<Instance, TargetError> {
+        let parts = self.parts(service).await?;
+        self.connect(&parts).await?;
+        let mut all = self.wardrobe.overrides(service);
+        all.extend(overrides.iter().cloned());
+        let instance = Instance::start(parts, &all).await?;
+        for dress in self.wardrobe.dresses(service) {
+            dress(&instance).await?;
+        }
+        Ok(instance)
+    }
+
+    /// Restarts `service` with some settings replaced, and starts every further instance of it so, until it is turned
+    /// back with none.
+    ///
+    /// # Errors
+    /// [`TargetError`], when it does not start with them.
+    pub async fn turn(&self, service: &str, overrides: Overrides) -> Result<(), TargetError> {
+        self.wardrobe.turn(service, overrides.clone());
+        self.service(service)?.restart_with(&overrides).await
+    }
+
+    /// Puts rules on the wires of every instance of `service`, present and further.
+    ///
+    /// # Errors
+    /// Those of `dress`.
+    pub async fn dress(&self, service: &str, dress: Arc<Dress>) -> Result<(), TargetError> {
+        dress(self.service(service)?).await?;
+        self.wardrobe.add(service, dress);
+        Ok(())
+    }
+
+    /// Takes every rule off the wires of `service`, and puts none on further instances.
+    ///
+    /// # Errors
+    /// [`TargetError::NoSuch`] when there is no such service.
+    pub async fn undress(&self, service: &str) -> Result<(), TargetError> {
+        self.wardrobe.remove(service);
+        self.service(service)?.clear_wires().await
+    }
+
+    /// The HTTP client with which services are asked.
+    pub const fn client(&self) -> &reqwest::Client {
+        &self.client
+    }
+
+    /// Makes it as good as new: wires clear, databases remade, services restarted.
+    ///
+    /// # Errors
+    /// [`TargetError`]; the lane is then to be given up.
+    pub async fn remake(&mut self) -> Result<(), TargetError> {
+        self.wardrobe = Wardrobe::default();
+        let stopped = std::mem::take(&mut self.services);
+        join_all(stopped.into_values().map(Instance::stop)).await;
+        self.make_databases().await?;
+        self.start_services().await
+    }
+
+    /// Stops everything and drops the databases.
+    pub async fn stop(mut self) {
+        let services = std::mem::take(&mut self.services);
+        join_all(services.into_values().map(Instance::stop)).await;
+        for database in &self.target.databases {
+            let name = self.database_name(&database.name);
+            if let Err(error) = self.server.drop_database(&name).await {
+                tracing::debug!(%name, %error, "a database goes with its server instead");
+            }
+        }
+    }
+
+    async fn make_databases(&self) -> Result<(), TargetError> {
+        for database in &self.target.databases {
+            let name = self.database_name(&database.name);
+            self.server.drop_database(&name).await?;
+            self.server.create_database_from(&name, &template(&database.name)).await?;
+        }
+        Ok(())
+    }
+
+    /// Starts every service side by side; an address that another one needs is filled in once it is known.
+    async fn start_services(&mut self) -> Result<(), TargetError> {
+        let names: Vec<_> = self.target.services.iter().map(|service| service.name.clone()).collect();
+        let started = join_all(names.iter().map(|name| async {
+            let parts = self.parts(name).await?;
+            Instance::start(parts, &Overrides::new()).await
+        }))
+        .await;
+        for (name, instance) in names.into_iter().zip(started) {
+            self.services.insert(name, instance?);
+        }
+        for instance in self.services.values() {
+            for (wire, to) in self.to_services(instance.service())? {
+                instance.http(&wire)?.set_upstream(self.service(&to)?.address().await?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Which wires of `service` lead to which other services.
+    fn to_services(&self, service: &str) -> Result<Vec<(String, String)>, TargetError> {
+        let none = || TargetError::NoSuch { what: "a service", name: service.to_owned() };
+        let wires = &self.target.service(service).ok_or_else(none)?.wires;
+        Ok(wires
+            .iter()
+            .filter_map(|wire| match &wire.to {
+                Upstream::Service(to) => Some((wire.name.clone(), to.clone())),
+                Upstream::Database(_) | Upstream::StandIn(_) => None,
+            })
+            .collect())
+    }
+
+    async fn connect(&self, parts: &Parts) -> Result<(), TargetError> {
+        for (wire, to) in self.to_services(&parts.service)? {
+            if let Some(Wire::Http(wire)) = parts.wires.get(&wire) {
+                wire.set_upstream(self.service(&to)?.address().await?);
+            }
+        }
+        Ok(())
+    }
+
+    /// The wires of a new instance of `service`, and its environment with their addresses in it.
+    async fn parts(&self, service: &str) -> Result<Parts, TargetError> {
+        let none = || TargetError::NoSuch { what: "a service", name: service.to_owned() };
+        let described = self.target.service(service).ok_or_else(none)?;
+        let mut wires = BTreeMap::new();
+        let mut addresses = BTreeMap::new();
+        for spec in &described.wires {
+            let (wire, address) = self.wire(spec).await?;
+            wires.insert(spec.name.clone(), wire);
+            addresses.insert(spec.name.clone(), address);
+        }
+        let env =
+            described.env.iter().map(|(name, value)| Ok((name.clone(), self.fill_in(value, &addresses)?)));
+        let inbound = HttpWire::start(HttpWireOptions::to(nowhere()))
+            .await
+            .map_err(TargetError::io(format!("starting the wire in front of {service}")))?;
+        Ok(Parts {
+            target: self.target.clone(),
+            service: service.to_owned(),
+            program: self.binaries.find(&described.program)?,
+            env: env.collect::<Result<_, TargetError>>()?,
+            inbound,
+            wires,
+            client: self.client.clone(),
+        })
+    }
+
+    /// A wire, and its address as the service is given it.
+    async fn wire(&self, spec: &WireSpec) -> Result<(Wire, String), TargetError> {
+        let failed = || TargetError::io(format!("starting the wire {}", spec.name));
+        let http = match &spec.to {
+            Upstream::Database(name) => {
+                let server = SocketAddr::from((Ipv4Addr::LOCALHOST, self.server.port()));
+                let wire = PgWire::start(PgWireOptions::to_tcp(server)).await?;
+                let url = self.database_url(name);
+                let url =
+                    url.replace(&format!(":{}/", server.port()), &format!(":{}/", wire.address().port()));
+                return Ok((Wire::Postgres(wire), url));
+            }
+            // The other service's address is filled in when it is known.
+            Upstream::Service(_) => HttpWireOptions::to(nowhere()),
+            Upstream::StandIn(name) => HttpWireOptions::to(self.stand_in(name)?.address()),
+        };
+        let wire = HttpWire::start(http).await.map_err(failed())?;
+        let url = wire.url();
+        Ok((Wire::Http(wire), url))
+    }
+
+    fn database_name(&self, database: &str) -> String {
+        format!("lane{}_{database}", self.index)
+    }
+
+    /// Fills the templates in one value of an environment.
+    fn fill_in(&self, value: &str, wires: &BTreeMap<String, String>) -> Result<String, TargetError> {
+        let Some((before, rest)) = value.split_once('{') else { return Ok(value.to_owned()) };
+        let Some((template, after)) = rest.split_once('}') else { return Ok(value.to_owned()) };
+        let none = |what, name: &str| TargetError::NoSuch { what, name: name.to_owned() };
+        let filled = match template.split_once(':') {
+            Some(("wire", name)) => wires.get(name).cloned().ok_or_else(|| none("a wire", name))?,
+            Some(("secret", name)) => {
+                self.secrets.get(name).cloned().ok_or_else(|| none("a secret", name))?
+            }
+            Some(("database", name)) => self.database_url(name),
+            _ => return Err(none("a template", template)),
+        };
+        Ok(format!("{before}{filled}{}", self.fill_in(after, wires)?))
+    }
+}
+
+/// The client that asks services: by no proxy, and with a provider of cryptography named, as two may be linked.
+fn client() -> Result<reqwest::Client, TargetError> {
+    // An error only says that it was installed before.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let failed = |error| TargetError::Io { what: "making an HTTP client".into(), source: std::io::Error::other(error) };
+    reqwest::Client::builder().no_proxy().build().map_err(failed)
+}
+
+/// Where a wire leads before its upstream is known: the discard port, where nobody listens.
+fn nowhere() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, 9))
+}
+
+/// A secret of this shape, each `#` a random hex digit.
+fn fill(shape: &str) -> String {
+    let mut random = vec![0_u8; shape.len()];
+    // Without randomness the digits are all the same: still a canary, only a guessable one on loopback.
+    if let Err(error) = getrandom::fill(&mut random) {
+        tracing::warn!(%error, "no randomness for the lane's secrets");
+    }
+    let digits = b"0123456789abcdef";
+    shape
+        .chars()
+        .zip(random)
+        .map(
+            |(character, byte)| {
+                if character == '#' { char::from(digits[usize::from(byte % 16)]) } else { character }
+            },
+        )
+        .collect()
+}

@@ -1,0 +1,88 @@
+//! What lanes share: the throwaway server, the template databases, and the binaries.
+
+use crate::{Binaries, Lane, Target, TargetError};
+use sabot_sandbox::postgres::{Options, Server};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::process::Command;
+use tokio::sync::OnceCell;
+
+/// How long a migration may take.
+const MIGRATE_LIMIT: Duration = Duration::from_secs(60);
+
+/// How many of its last lines are told.
+const LOG_LINES: usize = 8;
+
+/// What lanes are made from.
+#[derive(Debug)]
+pub struct Stock {
+    target: Arc<Target>,
+    binaries: Binaries,
+    server: OnceCell<Arc<Server>>,
+}
+
+impl Stock {
+    /// Lanes of `target`, with services from `binaries`; nothing is started yet.
+    pub fn new(target: Target, binaries: Binaries) -> Self {
+        Self { target: Arc::new(target), binaries, server: OnceCell::new() }
+    }
+
+    /// What is judged.
+    pub fn target(&self) -> &Arc<Target> {
+        &self.target
+    }
+
+    /// Starts a lane. The first one also starts the shared server and makes the templates.
+    ///
+    /// # Errors
+    /// [`TargetError`], with the last log lines of a service that did not start.
+    pub async fn open(&self, index: usize) -> Result<Lane, TargetError> {
+        let server = self.server.get_or_try_init(|| self.prepare()).await?;
+        Lane::start(index, self.target.clone(), self.binaries.clone(), server.clone()).await
+    }
+
+    async fn prepare(&self) -> Result<Arc<Server>, TargetError> {
+        for service in &self.target.services {
+            self.binaries.same_build(&service.program).await?;
+        }
+        let server = Server::start(Options::default()).await?;
+        for database in &self.target.databases {
+            let template = template(&database.name);
+            server.create_database(&template).await?;
+            if let Some(migrate) = &database.migrate {
+                self.migrate(migrate, &database.migrate_env, &server.url(&template)).await?;
+            }
+        }
+        Ok(Arc::new(server))
+    }
+
+    async fn migrate(&self, command_line: &[String], env: &str, url: &str) -> Result<(), TargetError> {
+        let (program, args) = command_line
+            .split_first()
+            .ok_or_else(|| TargetError::NoSuch { what: "a migration", name: String::new() })?;
+        let mut command = Command::new(self.binaries.find(program)?);
+        command.args(args).env(env, url).stdin(Stdio::null()).kill_on_drop(true);
+        let failed = |reason: String, log: String| TargetError::Command {
+            command: command_line.join(" "),
+            reason,
+            log,
+        };
+        let output = tokio::time::timeout(MIGRATE_LIMIT, command.output())
+            .await
+            .map_err(|_| failed(format!("did not end within {MIGRATE_LIMIT:?}"), String::new()))?
+            .map_err(TargetError::io(format!("starting {program}")))?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        let lines: Vec<_> = said.lines().collect();
+        let last = lines[lines.len().saturating_sub(LOG_LINES)..].join("\n");
+        Err(failed(format!("ended with {}", output.status), last))
+    }
+}
+
+/// The template of the database called `name`.
+pub(crate) fn template(name: &str) -> String {
+    format!("template_{name}")
+}
