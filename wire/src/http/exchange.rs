@@ -18,6 +18,9 @@ use tokio::sync::mpsc;
 enum Fate {
     /// The next rule decides.
     Open,
+    /// This stands in for the upstream; the next rules act as they would before the upstream.
+    StandsIn(Response),
+    /// This is given to the client at once.
     Answered(Response),
     Ended(End),
 }
@@ -72,18 +75,23 @@ impl Connection {
         if arrived.plan.rules.iter().any(|rule| rule.action.needs_request()) {
             whole = Some(self.collect(arrived).await?);
         }
+        let mut stand_in = None;
         for rule in arrived.plan.rules.clone() {
-            if rule.removed.is_cancelled() {
+            if rule.removed.is_cancelled() || stand_in.is_some() && rule.action.stands_in() {
                 continue;
             }
             match self.before(arrived, &rule, &mut whole).await {
                 Fate::Open => {}
-                Fate::Answered(answer) => return self.answer(arrived, whole.is_some(), answer).await,
+                Fate::StandsIn(answer) => stand_in = Some(answer),
+                Fate::Answered(answer) => return self.answer(arrived, whole.as_ref(), answer).await,
                 Fate::Ended(end) => return Err(end),
             }
         }
+        if let Some(answer) = stand_in {
+            return self.answer(arrived, whole.as_ref(), answer).await;
+        }
         if arrived.facts.is_connect {
-            return self.tunnel(arrived, whole.is_some()).await;
+            return self.tunnel(arrived, whole.as_ref()).await;
         }
         self.forward(arrived, whole).await
     }
@@ -130,16 +138,16 @@ impl Connection {
             }
             (Action::Answer(answer), _) => {
                 probe.acted(rule);
-                return Fate::Answered(answer.clone());
+                return Fate::StandsIn(answer.clone());
             }
             (Action::AnswerWith(answer), Some(request)) => {
                 probe.acted(rule);
-                return Fate::Answered((answer.0)(request));
+                return Fate::StandsIn((answer.0)(request));
             }
             (Action::AcknowledgeEarly(answer, ended), Some(request)) => {
                 probe.acted(rule);
                 self.forward_apart(arrived, request.clone(), ended.clone());
-                return Fate::Answered(answer.clone());
+                return Fate::StandsIn(answer.clone());
             }
             (Action::RewriteRequest(rewrite), Some(request)) => {
                 let before = request.clone();
@@ -256,14 +264,14 @@ impl Connection {
     }
 
     /// Opens a tunnel and relays it to its end.
-    async fn tunnel(&mut self, arrived: &mut Arrived, taken: bool) -> Result<(), End> {
+    async fn tunnel(&mut self, arrived: &mut Arrived, whole: Option<&Request>) -> Result<(), End> {
         let address = match self.route(arrived) {
             Ok(address) => address,
-            Err(answer) => return self.answer(arrived, taken, answer).await,
+            Err(answer) => return self.answer(arrived, whole, answer).await,
         };
         self.upstream = None;
         self.connect(address).await?;
-        if !taken {
+        if whole.is_none() {
             self.take_head(arrived);
         }
         let opened = b"HTTP/1.1 200 Connection Established\r\n\r\n";

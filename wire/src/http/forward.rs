@@ -17,7 +17,7 @@ impl Connection {
     pub(super) async fn pass(&mut self, arrived: &mut Arrived) -> Result<(), End> {
         match self.route(arrived) {
             Ok(address) => self.connect(address).await?,
-            Err(answer) => return self.answer(arrived, false, answer).await,
+            Err(answer) => return self.answer(arrived, None, answer).await,
         }
         let head = self.make_origin_form(arrived);
         let body = std::mem::replace(&mut arrived.facts.body, super::body::Body::none());
@@ -57,7 +57,7 @@ impl Connection {
     pub(super) async fn forward(&mut self, arrived: &mut Arrived, whole: Option<Request>) -> Result<(), End> {
         let address = match self.route(arrived) {
             Ok(address) => address,
-            Err(answer) => return self.answer(arrived, whole.is_some(), answer).await,
+            Err(answer) => return self.answer(arrived, whole.as_ref(), answer).await,
         };
         self.connect(address).await?;
         let outgoing = match &whole {
@@ -143,10 +143,10 @@ impl Connection {
     pub(super) async fn answer(
         &mut self,
         arrived: &mut Arrived,
-        taken: bool,
+        whole: Option<&Request>,
         answer: Response,
     ) -> Result<(), End> {
-        if !taken {
+        if whole.is_none() {
             let facts = &mut arrived.facts;
             if facts.expects_continue && self.client.unsent.len() == facts.head && !facts.body.is_empty() {
                 // The client may or may not send its body after a final answer: nobody could tell what follows.
@@ -159,7 +159,7 @@ impl Connection {
                 skipped.map_err(|broken| client_broken(broken, &arrived.probe))?;
             }
         }
-        self.respond(arrived, None, answer).await
+        self.respond(arrived, whole, answer).await
     }
 }
 

@@ -83,7 +83,8 @@ impl Seen {
 
 /// What is done to matching requests. Several rules may act on one request: in the order in which they were set,
 /// before it is sent on and again when it is answered. All of them match the request as the client sent it. One
-/// that answers, refuses, hangs or cuts before the request ends what happens before it is sent on.
+/// that refuses, hangs or cuts before the request has the last word. One that answers stands in for the upstream:
+/// what other rules do before and after it is done all the same; of several, the first one answers.
 #[derive(Debug)]
 pub struct Rule {
     matching: Match,
@@ -251,6 +252,11 @@ impl Action {
                 | Self::HoldRequest(_)
                 | Self::HoldResponse(_)
         )
+    }
+
+    /// Whether it answers in place of the upstream.
+    pub(super) const fn stands_in(&self) -> bool {
+        matches!(self, Self::Answer(_) | Self::AnswerWith(_) | Self::AcknowledgeEarly(..))
     }
 
     /// Whether the whole response has to be there for it.

@@ -199,6 +199,29 @@ async fn rules_compose_in_the_order_in_which_they_were_set() {
 }
 
 #[tokio::test]
+async fn an_answer_stands_in_for_the_upstream_and_other_rules_act_all_the_same() {
+    let (upstream, wire, mut client) = trio().await;
+    let first = wire.set(Rule::on(Match::any()).answer(Response::status(200).body("first")));
+    let second = wire.set(Rule::on(Match::any()).answer(Response::status(200).body("second")));
+    let (before, mut requests) = Rule::on(Match::any()).hold_request();
+    let (after, mut responses) = Rule::on(Match::any()).hold_response();
+    wire.set(before);
+    wire.set(after);
+    client.send(get("/")).await;
+    soon(requests.next()).await.unwrap().release();
+    let held = soon(responses.next()).await.unwrap();
+    assert_eq!(&held.message().response.as_ref().unwrap().body[..], b"first");
+    held.release();
+    client.until("first").await;
+    assert_eq!((first.tally().applied(), second.tally().applied()), (1, 0));
+    wire.set(Rule::on(Match::any()).refuse());
+    client.send(get("/")).await;
+    soon(requests.next()).await.unwrap().release();
+    assert_eq!(client.try_rest().await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert!(upstream.requests().is_empty());
+}
+
+#[tokio::test]
 async fn a_repeated_request_reaches_the_upstream_n_times() {
     let (upstream, wire, mut client) = trio().await;
     let counter = wire.counter(Match::path("/twice"));
