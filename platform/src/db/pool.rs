@@ -4,7 +4,9 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
+use deadpool_postgres::{
+    Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
+};
 use tokio_postgres::NoTls;
 use tokio_postgres::error::SqlState;
 
@@ -104,6 +106,9 @@ pub enum DatabaseError {
     /// No connection became free in time.
     #[error("no connection became free in time; raise --pool-size if this lasts")]
     Busy,
+    /// It took the connection and never answered.
+    #[error("the database does not answer; is it overloaded, or something between here and there?")]
+    Silent,
     /// The tables are not there, or not all of them.
     #[error("the schema is missing or older than this service: run `sabot-api migrate`")]
     Schema(#[source] tokio_postgres::Error),
@@ -113,17 +118,6 @@ pub enum DatabaseError {
     /// It refused the statement.
     #[error("the database refused a statement")]
     Statement(#[source] tokio_postgres::Error),
-}
-
-impl DatabaseError {
-    /// The SQLSTATE, where the server gave one.
-    #[must_use]
-    pub fn code(&self) -> Option<&SqlState> {
-        match self {
-            Self::Schema(error) | Self::Unreachable(error) | Self::Statement(error) => error.code(),
-            Self::Pool(_) | Self::Busy => None,
-        }
-    }
 }
 
 impl From<tokio_postgres::Error> for DatabaseError {
@@ -147,7 +141,8 @@ impl From<PoolError> for DatabaseError {
         match error {
             // No connection, so whatever the server objects to (a password, its own start) keeps us from it.
             PoolError::Backend(error) => Self::Unreachable(error),
-            PoolError::Timeout(_) => Self::Busy,
+            PoolError::Timeout(TimeoutType::Wait) => Self::Busy,
+            PoolError::Timeout(_) => Self::Silent,
             other => Self::Pool(Box::new(other)),
         }
     }

@@ -68,7 +68,7 @@ impl From<DatabaseError> for ApiError {
                     "the database awaits its migration",
                 )
             }
-            DatabaseError::Busy | DatabaseError::Unreachable(_) => {
+            DatabaseError::Busy | DatabaseError::Silent | DatabaseError::Unreachable(_) => {
                 tracing::warn!(error = detail, "no database");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", "try again in a moment")
             }

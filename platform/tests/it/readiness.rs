@@ -173,6 +173,21 @@ async fn a_pool_with_nothing_left_is_no_reason_to_leave_rotation() {
 }
 
 #[tokio::test]
+async fn a_database_that_never_answers_is_a_timeout_and_holds_up_nobody_else() {
+    // Connections are taken by the system and never by anybody here.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("postgres://u:canary-password@{}/d", silent.local_addr().unwrap());
+    let (provisioner, brevo, store) =
+        (Upstream::start().await, Upstream::start().await, Upstream::start().await);
+    let api = api(&url, &provisioner, &brevo, &store).await;
+    let (_, body) = api.ready_when(|_, body| row(body, "platform_db").is("failed", Some("timeout"))).await;
+    assert!(row(&body, "brevo").is("ok", None), "{body}");
+    let (status, body) = api.get("/teams").await;
+    assert_eq!((status, body["error"]["code"].as_str()), (503, Some("database_unavailable")));
+    api.logs("the database does not answer").await;
+}
+
+#[tokio::test]
 async fn an_operator_may_decide_on_criticality() {
     let database = migrated().await;
     let (url, brevo) = (database.url(), Upstream::start().await);
