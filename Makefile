@@ -33,8 +33,7 @@ lint: ## Formatting, clippy, documentation, shell scripts: warnings are errors
 	@for script in scripts/*.sh .ci/run; do bash -n $$script || exit 1; done
 
 bench: setup ## Measures: the wires, readiness, throwaway servers, each beside its ceiling in one run
-	cargo build --workspace --release --locked
-	cd benches && cargo run --release --locked
+	cd benches && cargo run --release --locked --bin figures
 
 catalogue: build ## Writes INTEGRATION-TESTS.md anew
 	$(SABOT) list --format markdown > INTEGRATION-TESTS.md
