@@ -17,7 +17,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 ///
 /// Only the first call in a process has an effect.
 pub fn start(service: &'static str, level: LevelFilter, redactor: Redactor) {
-    let layer = Lines { service, redactor }.with_filter(level);
+    let layer = Lines { service, redactor, sink: to_stdout }.with_filter(level);
     if tracing_subscriber::registry().with(layer).try_init().is_ok() {
         std::panic::set_hook(Box::new(|panic| {
             let place = panic.location().map(ToString::to_string);
@@ -29,12 +29,18 @@ pub fn start(service: &'static str, level: LevelFilter, redactor: Redactor) {
 /// Writes each event as one line.
 ///
 /// The text of a field is redacted before it is quoted: redacting the quoted line could cut an escape in two.
-struct Lines {
+struct Lines<W> {
     service: &'static str,
     redactor: Redactor,
+    sink: W,
 }
 
-impl<S: Subscriber> Layer<S> for Lines {
+fn to_stdout(line: &str) {
+    // Who reads the log may be gone; that is no reason to stop serving.
+    let _unread = std::io::stdout().lock().write_all(line.as_bytes());
+}
+
+impl<S: Subscriber, W: Fn(&str) + 'static> Layer<S> for Lines<W> {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut fields = Fields { redactor: &self.redactor, map: Map::new() };
         let now = OffsetDateTime::now_utc();
@@ -44,9 +50,7 @@ impl<S: Subscriber> Layer<S> for Lines {
         fields.map.insert("service".into(), self.service.into());
         fields.map.insert("target".into(), event.metadata().target().into());
         event.record(&mut fields);
-        let line = format!("{}\n", Value::Object(fields.map));
-        // Who reads the log may be gone; that is no reason to stop serving.
-        let _unread = std::io::stdout().lock().write_all(line.as_bytes());
+        (self.sink)(&format!("{}\n", Value::Object(fields.map)));
     }
 }
 
@@ -104,4 +108,35 @@ pub fn with_causes(error: &dyn std::error::Error) -> String {
         cause = current.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    #[test]
+    fn a_line_is_json_and_no_field_of_it_holds_a_credential() {
+        let lines = Arc::new(Mutex::new(String::new()));
+        let written = lines.clone();
+        let sink = move |line: &str| written.lock().unwrap().push_str(line);
+        let secret = "canary \"quoted\"\\token";
+        let layer = Lines { service: "api", redactor: Redactor::new([secret]), sink };
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            let error = io::Error::other(format!("sent {secret}"));
+            let source: &(dyn std::error::Error + 'static) = &error;
+            tracing::warn!(text = secret, debug = ?secret, display = %secret, error = source, n = 3_u64, "of {secret}");
+        });
+        let lines = lines.lock().unwrap();
+        let line: Value = serde_json::from_str(lines.trim()).unwrap();
+        for field in ["text", "display"] {
+            assert_eq!(line[field], "[redacted]", "{field}");
+        }
+        assert_eq!(line["debug"], "\"[redacted]\"");
+        assert_eq!(line["error"], "sent [redacted]");
+        assert_eq!(line["message"], "of [redacted]");
+        assert_eq!((line["n"].as_u64(), line["level"].as_str()), (Some(3), Some("WARN")));
+        assert!(!lines.contains("canary"), "{lines}");
+    }
 }

@@ -34,7 +34,7 @@ fn parts(service: &mut Service, settings: &Settings) -> Result<Parts, StartError
     let probe = PostgresProbe::migrated(&settings.database.config, &PLATFORM);
     let mut dependencies = vec![
         readiness.dependency(&PLATFORM_DB, move || probe.clone().look()),
-        readiness.dependency(&settings::PROPAGATION_RUNNER, move || std::future::ready(heartbeat.look())),
+        readiness.dependency(&settings::PROPAGATION_RUNNER, move || heartbeat.clone().look()),
     ];
     dependencies.extend(upstreams::brevo(settings.brevo.as_ref(), readiness)?);
     dependencies.extend(upstreams::artifact_store(settings.artifact_store.as_ref(), readiness)?);
