@@ -20,11 +20,15 @@ async function warm() {
 }
 
 async function claimOnce(attempts = size) {
+  const client = await pool.connect();
   try {
-    return String((await pool.query(claim)).rows[0].id);
+    const { rows } = await client.query(claim);
+    client.release();
+    return String(rows[0].id);
   } catch (error) {
-    // A connection that was closed between being chosen and being used.
+    // A connection that was closed between being chosen and being used; any other error leaves it in the pool.
     const closed = error.code === "57P01" || !/^[0-9A-Z]{5}$/.test(error.code ?? "");
+    client.release(closed);
     return closed && attempts > 0 ? claimOnce(attempts - 1) : error.code ?? error.message;
   }
 }

@@ -221,6 +221,25 @@ async fn what_is_held_when_answered_is_done_and_the_client_does_not_know() {
 }
 
 #[tokio::test]
+async fn an_answer_is_held_only_when_it_is_complete() {
+    let bed = Bed::new().await;
+    let (client, direct) = (bed.client().await, bed.direct().await);
+    client.batch_execute("CREATE TABLE t (id int)").await.unwrap();
+    // So many rows that the server sends the first of them long before it commits.
+    let sql = "INSERT INTO t SELECT generate_series(1, 20000) RETURNING repeat('x', 100)";
+    let insert = client.prepare(sql).await.unwrap();
+    let (rule, mut hold) = Rule::on(Match::contains("INSERT")).hold(HoldAt::Answered);
+    bed.wire.set(rule).await.unwrap();
+    let held = async {
+        let held = within(hold.next()).await.unwrap();
+        assert_eq!(value(&direct, "SELECT count(*) FROM t").await, "20000");
+        held.release();
+    };
+    let (rows, ()) = tokio::join!(client.query(&insert, &[]), held);
+    assert_eq!(rows.unwrap().len(), 20_000);
+}
+
+#[tokio::test]
 async fn removing_a_hold_releases_what_it_holds() {
     let bed = Bed::new().await;
     let client = bed.client().await;
