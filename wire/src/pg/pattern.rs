@@ -22,10 +22,10 @@ impl Pattern {
         Self(Find::Literal(text.into()))
     }
 
-    /// This text, whatever its case (of ASCII letters) and however its words are spaced and broken into lines: SQL
+    /// This text, whatever its case and however its words are spaced and broken into lines: SQL
     /// that means the same to the server, string contents aside.
     pub fn words(text: &str) -> Self {
-        let mut pattern = String::from("(?i-u:");
+        let mut pattern = String::from("(?i:");
         let mut blank = false;
         for character in text.chars() {
             if character.is_ascii_whitespace() {
@@ -190,6 +190,7 @@ mod tests {
         let claim = Match::contains("for update skip locked");
         assert!(claim.applies(SPEAKER, "SELECT 1\n FOR UPDATE\n\tSKIP  LOCKED"));
         assert!(!claim.applies(SPEAKER, "SELECT 1 FOR UPDATESKIP LOCKED"));
+        assert!(Match::contains("'é' AS ü").applies(SPEAKER, "select 'é'\tas ü"));
     }
 
     #[test]
