@@ -146,7 +146,8 @@ impl<A: Arena> Worker<A> {
     async fn ready(&mut self) -> Result<&mut A::Lane, CannotTell> {
         if self.lane.is_none() {
             let opening = AssertUnwindSafe(self.arena.open(self.index, &self.needs)).catch_unwind();
-            self.lane = Some(opening.await.unwrap_or_else(|_| Err(CannotTell::new("opening a lane panicked")))?);
+            self.lane =
+                Some(opening.await.unwrap_or_else(|_| Err(CannotTell::new("opening a lane panicked")))?);
         }
         self.lane.as_mut().ok_or_else(|| CannotTell::new("no lane"))
     }

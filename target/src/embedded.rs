@@ -19,7 +19,13 @@ const HEARTBEAT: &str = "/* propagation_runner */";
 pub(crate) fn target() -> Target {
     Target {
         name: "the embedded platform".into(),
-        profile: pairs(&[("caches", "500ms"), ("brevo's cache", "1s"), ("probe time limits", "250ms")]),
+        profile: pairs(&[
+            ("caches", "500ms"),
+            ("brevo's cache", "1s"),
+            ("probe time limits", "250ms"),
+            ("the runner's polling", "100ms"),
+            ("its heartbeat stale after", "1s"),
+        ]),
         databases: vec![
             Database {
                 name: "platform".into(),
@@ -75,6 +81,8 @@ fn worker() -> Service {
     let mut env = pairs(&[
         ("SABOT_DATABASE_URL", "{wire:platform_db}"),
         ("SABOT_SERVICE_TOKEN", "{secret:worker_token}"),
+        ("SABOT_PROPAGATION_POLL", "100ms"),
+        ("SABOT_PROPAGATION_STALE_AFTER", "1s"),
     ]);
     env.extend(outward());
     let wires = vec![
@@ -159,7 +167,11 @@ fn matrix() -> Vec<Row> {
     let http = |service, dependency, critical, path: &str| {
         row(service, dependency, critical, Reach::Http { wire: String::from(dependency), path: path.into() })
     };
-    let heartbeat = Reach::Loop { wire: "platform_db".into(), statement: HEARTBEAT.into() };
+    let heartbeat = Reach::Loop {
+        wire: "platform_db".into(),
+        statement: HEARTBEAT.into(),
+        stale_after: Duration::from_secs(1),
+    };
     vec![
         database("api", "platform_db"),
         http("api", "provisioner", true, "/livez"),

@@ -313,7 +313,10 @@ impl Lane {
 fn client() -> Result<reqwest::Client, TargetError> {
     // An error only says that it was installed before.
     drop(rustls::crypto::ring::default_provider().install_default());
-    let failed = |error| TargetError::Io { what: "making an HTTP client".into(), source: std::io::Error::other(error) };
+    let failed = |error| TargetError::Io {
+        what: "making an HTTP client".into(),
+        source: std::io::Error::other(error),
+    };
     reqwest::Client::builder().no_proxy().build().map_err(failed)
 }
 

@@ -105,7 +105,7 @@ struct Trial<'a> {
 impl Trial<'_> {
     /// Waits until the answer is as expected; a finding and `false` when it does not come to that in time.
     async fn comes_to(&self, expected: &Expected, when: &str) -> Judgement<bool> {
-        let limit = self.row.period * 3 + self.row.time_limit + SLACK;
+        let limit = self.row.shows_within(self.readiness.servable_periods) + SLACK;
         let shape = &self.readiness.shape;
         let wrong_for_good =
             |answer: &Answer| self.is(answer, expected) || self.contradicts(answer, expected);

@@ -128,7 +128,10 @@ mod tests {
         let reaches = [
             ("HTTP", Reach::Http { wire: String::new(), path: String::new() }),
             ("PostgreSQL", Reach::Postgres { wire: String::new(), probe: String::new() }),
-            ("loop", Reach::Loop { wire: String::new(), statement: String::new() }),
+            (
+                "loop",
+                Reach::Loop { wire: String::new(), statement: String::new(), stale_after: Duration::ZERO },
+            ),
         ];
         for (kind, reach) in &reaches {
             for fault in [Fault::Refused, Fault::Hung, Fault::Error, Fault::Unauthorised] {

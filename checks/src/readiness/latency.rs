@@ -17,8 +17,8 @@ const ID: &str = "readiness.latency";
 /// Samples for each percentile.
 const SAMPLES: usize = 200;
 
-/// Between two samples: 200 of them straddle several periods.
-const PACE: Duration = Duration::from_millis(8);
+/// Between two samples: longer than any result may be served under [`COLD_PERIOD`], and 200 of them straddle periods.
+const PACE: Duration = Duration::from_millis(5);
 
 /// A cache period under which every sample of a cold series finds no result that may be served.
 const COLD_PERIOD: &str = "1ms";
@@ -96,7 +96,7 @@ async fn warm_one_hanging(cx: &Cx<'_, Lane>, row: &Row) -> Judgement {
     ready(lane, &instance).await?;
     faults::put_on(&instance, row, Fault::Hung).await?;
     // Once the row shows it, the service is warm and the dependency hangs. That it never shows is for criticality.
-    let limit = row.period * 3 + row.time_limit + faults::SLACK;
+    let limit = row.shows_within(readiness.servable_periods) + faults::SLACK;
     let well = &readiness.words.ok;
     let shows = |answer: &super::answer::Answer| {
         answer.row(&readiness.shape, &row.dependency).is_some_and(|row| row.status != *well)

@@ -59,7 +59,7 @@ async fn under(cx: &Cx<'_, Lane>, instance: &Instance, fault: Fault) -> Judgemen
         faults::take_down(wire, fault)?;
     }
     let rows: Vec<_> = readiness.matrix.iter().filter(|row| row.service == instance.service()).collect();
-    let limit = rows.iter().map(|row| row.period * 3 + row.time_limit).max().unwrap_or_default();
+    let limit = rows.iter().map(|row| row.shows_within(readiness.servable_periods)).max().unwrap_or_default();
     // Only once readiness has noticed is liveness put to the test.
     let noticed = until(lane, instance, limit + faults::SLACK, |answer| answer.status == 503).await?;
     if let Err(last) = noticed {

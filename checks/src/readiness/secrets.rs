@@ -57,7 +57,7 @@ async fn judge_row(cx: &Cx<'_, Lane>, canaries: &Canaries, row: &Row) -> Judgeme
         } else {
             continue;
         }
-        let limit = row.period * 3 + row.time_limit + SLACK;
+        let limit = row.shows_within(readiness(lane).servable_periods) + SLACK;
         let shape = &readiness(lane).shape;
         let well = &readiness(lane).words.ok;
         let broken = |answer: &Answer| {
@@ -101,7 +101,7 @@ async fn leak(lane: &Lane, instance: &Instance, row: &Row) -> Judgement {
             let answer = Response::status(500).header("www-authenticate", told.clone()).body(told);
             instance.http(wire)?.set(Rule::on(Match::any()).answer(answer));
         }
-        Reach::Postgres { wire, probe } | Reach::Loop { wire, statement: probe } => {
+        Reach::Postgres { wire, probe } | Reach::Loop { wire, statement: probe, .. } => {
             let answer = pg::ErrorResponse::error("28P01", told);
             instance.postgres(wire)?.set(pg::Rule::on(pg::Match::contains(probe)).answer(answer)).await?;
         }

@@ -40,7 +40,10 @@ fn edges() -> Vec<(String, String, bool)> {
     assert!(ours.contains("sabot") && !edges.is_empty(), "the metadata was read");
     let drawn: BTreeMap<_, _> = ARROWS.iter().copied().collect();
     for crate_name in &ours {
-        assert!(drawn.contains_key(crate_name.as_str()), "{crate_name} has no arrows: add it here and in ARCHITECTURE.md");
+        assert!(
+            drawn.contains_key(crate_name.as_str()),
+            "{crate_name} has no arrows: add it here and in ARCHITECTURE.md"
+        );
     }
     edges
 }

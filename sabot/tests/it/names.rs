@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Literals that may stand in `checks/` although the platform has a name like it, each with its reason.
-const ALLOWED: &[(&str, &str)] = &[("error", "the word that one sabotage renames a field to is no name of the platform")];
+const ALLOWED: &[(&str, &str)] =
+    &[("error", "the word that one sabotage renames a field to is no name of the platform")];
 
 /// Every name of the default target that a check could be tempted to write out.
 fn names() -> BTreeSet<String> {
@@ -13,9 +14,21 @@ fn names() -> BTreeSet<String> {
     let readiness = &target.readiness;
     let (shape, words) = (&readiness.shape, &readiness.words);
     let mut names: BTreeSet<String> = [
-        &readiness.path, &readiness.live_path, &readiness.unauthorised, &shape.overall, &shape.service, &shape.commit,
-        &shape.rows, &shape.name, &shape.status, &shape.latency, &shape.error, &shape.checked_at, &words.ok,
-        &words.degraded, &words.failed,
+        &readiness.path,
+        &readiness.live_path,
+        &readiness.unauthorised,
+        &shape.overall,
+        &shape.service,
+        &shape.commit,
+        &shape.rows,
+        &shape.name,
+        &shape.status,
+        &shape.latency,
+        &shape.error,
+        &shape.checked_at,
+        &words.ok,
+        &words.degraded,
+        &words.failed,
     ]
     .into_iter()
     .cloned()
@@ -65,7 +78,11 @@ fn the_judges_write_no_name_of_the_default_target() {
     for file in files {
         for literal in literals(&std::fs::read_to_string(&file).unwrap()) {
             let allowed = ALLOWED.iter().any(|(allowed, _)| *allowed == literal);
-            assert!(!names.contains(&literal) || allowed, "{}: take \"{literal}\" from the target", file.display());
+            assert!(
+                !names.contains(&literal) || allowed,
+                "{}: take \"{literal}\" from the target",
+                file.display()
+            );
         }
     }
 }

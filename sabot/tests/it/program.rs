@@ -61,7 +61,11 @@ fn a_report_that_cannot_be_written_stops_the_run_before_it_begins() {
 fn explaining_a_check_names_its_sabotages() {
     let output = sabot(&["explain", "readiness.cache"]);
     assert_eq!(output.code, 0);
-    assert!(output.text.contains("readiness.cache/") && output.text.contains("without it"), "{}", output.text);
+    assert!(
+        output.text.contains("readiness.cache/") && output.text.contains("without it"),
+        "{}",
+        output.text
+    );
 }
 
 #[test]

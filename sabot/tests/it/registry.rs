@@ -11,10 +11,16 @@ fn every_check_has_a_failure_mode_a_remedy_and_a_sabotage() {
         let texts = [check.failure_mode, check.asserts, check.remedy];
         assert!(texts.iter().all(|text| text.len() > 20), "{} does not say what it is for", check.id);
         assert!(!check.needs.is_empty(), "{} needs nothing", check.id);
-        let of_it: Vec<_> = sabotages.iter().filter(|sabotage| sabotage.turns_red.contains(&check.id)).collect();
+        let of_it: Vec<_> =
+            sabotages.iter().filter(|sabotage| sabotage.turns_red.contains(&check.id)).collect();
         assert!(!of_it.is_empty(), "{} has no sabotage", check.id);
         let of_cause = of_it.iter().any(|sabotage| sabotage.nature == Nature::Cause);
-        assert_ne!(of_cause, check.no_cause.is_some(), "{}: a sabotage of cause, or the reason why there is none", check.id);
+        assert_ne!(
+            of_cause,
+            check.no_cause.is_some(),
+            "{}: a sabotage of cause, or the reason why there is none",
+            check.id
+        );
     }
 }
 
@@ -34,7 +40,10 @@ fn each_track_walks_a_registry() {
     let checks = sabot_checks::checks();
     let tracks: BTreeSet<_> = checks.iter().map(|check| check.track()).collect();
     for track in tracks {
-        assert!(checks.iter().any(|check| check.track() == track && check.registry_walk), "{track} walks none");
+        assert!(
+            checks.iter().any(|check| check.track() == track && check.registry_walk),
+            "{track} walks none"
+        );
     }
 }
 

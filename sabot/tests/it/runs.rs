@@ -25,7 +25,12 @@ impl Running {
 
     fn start_program(program: &Path, args: &[&str]) -> Self {
         let mut command = Command::new(program);
-        command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).env_remove("SABOT_LOG");
+        command
+            .args(args)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .env_remove("SABOT_LOG");
         let mut child = command.spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap());
         Self { child, lines, seen: String::new() }
@@ -159,7 +164,10 @@ fn a_run_that_is_interrupted_says_what_it_did_not_verify() {
     running.signal("-INT");
     let (status, text) = running.end();
     assert_eq!(status.code(), Some(130), "{text}");
-    assert!(text.contains("readiness.latency: interrupted") && text.contains("interrupted by signal 2"), "{text}");
+    assert!(
+        text.contains("readiness.latency: interrupted") && text.contains("interrupted by signal 2"),
+        "{text}"
+    );
     nothing_is_left(&started, running.child.id());
 }
 
@@ -191,7 +199,8 @@ fn postgresql_killed_in_the_middle_leaves_checks_unverified_and_the_run_ends() {
 
 /// Waits for the services of the run's first lane and returns its database server's process.
 fn postmaster(running: &Running) -> u32 {
-    let command_line = |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let command_line =
+        |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     let deadline = Instant::now() + PATIENCE;
     loop {
         let all = running.descendants();

@@ -80,6 +80,18 @@ pub struct Row {
     pub reach: Reach,
 }
 
+impl Row {
+    /// The longest until an answer must show that the dependency has changed: a result that is still served, the
+    /// probe after it, and for a loop the time in which it may be silent.
+    pub fn shows_within(&self, servable_periods: u32) -> Duration {
+        let silent = match &self.reach {
+            Reach::Loop { stale_after, .. } => *stale_after,
+            Reach::Http { .. } | Reach::Postgres { .. } => Duration::ZERO,
+        };
+        self.period * servable_periods + self.time_limit + silent
+    }
+}
+
 /// How a dependency is reached from outside.
 #[derive(Debug, Clone)]
 pub enum Reach {
@@ -103,6 +115,8 @@ pub enum Reach {
         wire: String,
         /// Text by which the loop's statement is recognised.
         statement: String,
+        /// How long after its last tick the loop counts as stalled.
+        stale_after: Duration,
     },
 }
 
