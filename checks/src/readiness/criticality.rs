@@ -105,7 +105,7 @@ struct Trial<'a> {
 impl Trial<'_> {
     /// Waits until the answer is as expected; a finding and `false` when it does not come to that in time.
     async fn comes_to(&self, expected: &Expected, when: &str) -> Judgement<bool> {
-        let limit = self.row.shows_within(self.readiness.servable_periods) + SLACK;
+        let limit = self.limit();
         let shape = &self.readiness.shape;
         let wrong_for_good =
             |answer: &Answer| self.is(answer, expected) || self.contradicts(answer, expected);
@@ -120,6 +120,20 @@ impl Trial<'_> {
             .evidence(format!("the matrix declares it {criticality}; awaited for {limit:?}"));
         self.cx.find(finding);
         Ok(false)
+    }
+
+    /// The longest that the row, and those that go with it, may take to show a change.
+    fn limit(&self) -> Duration {
+        let together = self.readiness.matrix.iter().filter(|row| self.goes_with(&row.dependency));
+        let longest = together.map(|row| row.shows_within(self.readiness.servable_periods)).max();
+        longest.unwrap_or_default() + SLACK
+    }
+
+    /// Whether a row of the same service is reached over the same wire, and so goes down with this one.
+    fn goes_with(&self, dependency: &str) -> bool {
+        let wire = self.row.reach.wire();
+        let mut matrix = self.readiness.matrix.iter().filter(|row| row.service == self.row.service);
+        matrix.any(|row| row.dependency == dependency && row.reach.wire() == wire)
     }
 
     fn is(&self, answer: &Answer, expected: &Expected) -> bool {
@@ -145,19 +159,11 @@ impl Trial<'_> {
 
     /// Rows over another wire are untouched; those over the same one may go with it.
     fn others_are_well(&self, answer: &Answer, shape: &Shape) -> bool {
-        let same_wire = |name: &str| {
-            let mut matrix = self.readiness.matrix.iter();
-            matrix.any(|row| {
-                row.service == self.row.service
-                    && row.dependency == name
-                    && row.reach.wire() == self.row.reach.wire()
-            })
-        };
         let ok = &self.readiness.words.ok;
         answer
             .rows(shape)
             .iter()
-            .all(|row| row.status == *ok || row.name == self.row.dependency || same_wire(&row.name))
+            .all(|row| row.status == *ok || row.name == self.row.dependency || self.goes_with(&row.name))
     }
 }
 
