@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::account::Account;
 use crate::folder::{PREFIX, usual_places};
 use crate::label::{Expired, Label};
 use crate::postgres::SWEEP;
@@ -30,8 +31,8 @@ pub struct Collected {
 }
 
 /// Removes every sandbox in the usual places (`/dev/shm`, the temporary folder, `/tmp`) whose owner is dead or whose
-/// time has passed, with the processes that still run from it. Folders without a label, and those of other users
-/// (unless this is root), are left alone.
+/// time has passed, with the processes that still run from it. Folders without a label, and those of other users,
+/// are left alone; for root, the account that its servers run under is no other.
 ///
 /// It blocks for some milliseconds per sandbox.
 #[must_use]
@@ -57,13 +58,17 @@ pub fn gc_in(places: &[PathBuf]) -> Collected {
 /// Folders that bear our name and are ours to remove.
 fn sandboxes(place: &Path) -> Vec<PathBuf> {
     let me = rustix::process::geteuid();
+    // Anybody may make a folder of that name in `/tmp`; root in particular must not act on a stranger's word.
+    let servant = Account::unprivileged().map(|account| account.uid);
     let Ok(entries) = std::fs::read_dir(place) else { return Vec::new() };
     entries
         .flatten()
         .filter(|entry| entry.file_name().to_string_lossy().starts_with(PREFIX))
         // Not through a link: metadata() of an entry does not follow it.
         .filter(|entry| {
-            entry.metadata().is_ok_and(|meta| meta.is_dir() && (me.is_root() || meta.uid() == me.as_raw()))
+            entry
+                .metadata()
+                .is_ok_and(|meta| meta.is_dir() && (meta.uid() == me.as_raw() || servant == Some(meta.uid())))
         })
         .map(|entry| entry.path())
         .collect()

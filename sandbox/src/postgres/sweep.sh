@@ -3,6 +3,10 @@
 data=$1/data
 [ -e "$data/postmaster.pid" ] || exit 0
 
+# Who leads us to another's folder would have us, as root, end what runs from that one.
+[ -L "$data" ] && exit 0
+[ "$(stat -c %u "$1")" = "$(stat -c %u "$data")" ] || exit 0
+
 # A process lets go of shared memory and sockets before it lets go of its folder.
 rounds=500
 while [ "$rounds" -gt 0 ]; do
@@ -18,6 +22,10 @@ done
 line=0
 while read -r key segment; do
     line=$((line + 1))
-    [ "$line" = 7 ] && [ -n "$segment" ] && ipcrm -m "$segment"
+    [ "$line" = 7 ] || continue
+    case $segment in
+    '' | *[!0-9]*) ;;
+    *) ipcrm -m "$segment" ;;
+    esac
 done <"$data/postmaster.pid"
 exit 0
