@@ -13,7 +13,7 @@ use crate::folder::{self, Folder};
 use crate::leash::{Leash, Signal};
 use crate::random;
 
-/// How long an orderly shutdown may take before a restart gives up.
+/// How long the server may take to end, in order or killed, before that is given up.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(30);
 
 /// A throwaway PostgreSQL server. Dropping it stops it and removes its data; so does the end of this process, however
@@ -142,9 +142,7 @@ impl Server {
     pub async fn restart(&self) -> Result<(), Error> {
         let mut leash = self.leash.lock().await;
         if leash.signal(Signal::INT).is_ok() {
-            tokio::time::timeout(SHUTDOWN_LIMIT, leash.exited())
-                .await
-                .map_err(|_| Error::NotStopped { seconds: SHUTDOWN_LIMIT.as_secs() })?;
+            exited(&leash).await?;
         }
         self.site.sweep().await?;
         // Both hold the folder for a moment, so that it is never without a guardian.
@@ -157,11 +155,11 @@ impl Server {
     /// [`restart`](Self::restart), with all that was committed.
     ///
     /// # Errors
-    /// When it does not run.
+    /// When it does not run, or has not gone 30 s after the signal.
     pub async fn kill(&self) -> Result<(), Error> {
         let leash = self.leash.lock().await;
         leash.signal(Signal::KILL).map_err(|_| Error::NotRunning)?;
-        leash.exited().await;
+        exited(&leash).await?;
         self.site.sweep().await
     }
 
@@ -175,6 +173,12 @@ impl Server {
         self.password = password;
         Ok(())
     }
+}
+
+/// Waits for the server's end, within the limit.
+async fn exited(leash: &Leash) -> Result<(), Error> {
+    let ended = tokio::time::timeout(SHUTDOWN_LIMIT, leash.exited()).await;
+    ended.map(drop).map_err(|_| Error::NotStopped { seconds: SHUTDOWN_LIMIT.as_secs() })
 }
 
 fn percent_encoded(name: &str) -> String {
