@@ -17,9 +17,24 @@ pub(crate) struct Port {
 
 impl Port {
     /// Takes `address`, or a free loopback port.
+    ///
+    /// # Errors
+    /// When the address is not of this machine alone, or taken.
     pub(crate) fn reserve(address: Option<SocketAddr>) -> io::Result<Self> {
-        let socket = reusable()?;
-        socket.bind(address.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0))))?;
+        let address = address.unwrap_or_else(|| SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        if !address.ip().is_loopback() {
+            let why = format!("{address} is no loopback address; a wire listens on 127.0.0.1 or ::1 alone");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+        }
+        if address.port() != 0 {
+            // Two that would share a port may have it, each with a part of the connections: one that won't share
+            // sees the other.
+            let alone = socket_for(address)?;
+            alone.set_reuseaddr(true)?;
+            alone.bind(address)?;
+        }
+        let socket = reusable(address)?;
+        socket.bind(address)?;
         Ok(Self { address: socket.local_addr()?, _reserved: socket })
     }
 
@@ -29,14 +44,20 @@ impl Port {
 
     /// Starts listening; drop the listener to refuse.
     pub(crate) fn listen(&self) -> io::Result<TcpListener> {
-        let socket = reusable()?;
+        let socket = reusable(self.address)?;
+        // What it accepts keeps this, so that a connection in TIME-WAIT does not count as somebody who has the port.
+        socket.set_reuseaddr(true)?;
         socket.bind(self.address)?;
         socket.listen(BACKLOG)
     }
 }
 
-fn reusable() -> io::Result<TcpSocket> {
-    let socket = TcpSocket::new_v4()?;
+fn socket_for(address: SocketAddr) -> io::Result<TcpSocket> {
+    if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }
+}
+
+fn reusable(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = socket_for(address)?;
     socket.set_reuseport(true)?;
     Ok(socket)
 }
@@ -59,5 +80,42 @@ mod tests {
         drop(listener);
         assert!(TcpStream::connect(port.address()).await.is_err());
         assert!(port.listen().is_ok(), "the same port listens again");
+    }
+
+    #[tokio::test]
+    async fn only_a_loopback_address_is_listened_on() {
+        for address in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0"] {
+            let error = Port::reserve(Some(address.parse().unwrap())).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{address}: {error}");
+        }
+        if std::net::TcpListener::bind("[::1]:0").is_ok() {
+            let port = Port::reserve(Some("[::1]:0".parse().unwrap())).unwrap();
+            let _listener = port.listen().unwrap();
+            assert!(TcpStream::connect(port.address()).await.is_ok());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_that_another_wire_has_is_not_shared() {
+        let first = Port::reserve(None).unwrap();
+        for _ in 0..2 {
+            let error = Port::reserve(Some(first.address())).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
+            first.listen().map(drop).unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn a_port_whose_connections_have_just_ended_is_free() {
+        let first = Port::reserve(None).unwrap();
+        let listener = first.listen().unwrap();
+        let (client, accepted) = tokio::join!(TcpStream::connect(first.address()), listener.accept());
+        // The side that closes first keeps the connection in TIME-WAIT.
+        drop(accepted.unwrap());
+        drop(listener);
+        client.unwrap().readable().await.unwrap();
+        let address = first.address();
+        drop(first);
+        Port::reserve(Some(address)).unwrap();
     }
 }
