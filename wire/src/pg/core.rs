@@ -52,7 +52,7 @@ impl Core {
         connector: Option<TlsConnector>,
     ) -> Self {
         Self {
-            recorder: Recorder::new(options.records, options.record_parameters),
+            recorder: Recorder::new(options.records),
             options,
             board: Board::default(),
             totals: Totals::default(),

@@ -41,12 +41,23 @@ pub(crate) struct Unclosed {
 
 /// All tokens of `text`; white space and comments are left out.
 pub(crate) fn lex(text: &str) -> Result<Vec<Lexeme>, Unclosed> {
+    match lex_prefix(text) {
+        (lexemes, None) => Ok(lexemes),
+        (_, Some(unclosed)) => Err(unclosed),
+    }
+}
+
+/// The tokens of `text` up to what is never closed, and that.
+pub(crate) fn lex_prefix(text: &str) -> (Vec<Lexeme>, Option<Unclosed>) {
     let mut lexer = Lexer { bytes: text.as_bytes(), at: 0 };
     let mut lexemes = Vec::new();
-    while let Some(lexeme) = lexer.next()? {
-        lexemes.push(lexeme);
+    loop {
+        match lexer.next() {
+            Ok(Some(lexeme)) => lexemes.push(lexeme),
+            Ok(None) => return (lexemes, None),
+            Err(unclosed) => return (lexemes, Some(unclosed)),
+        }
     }
-    Ok(lexemes)
 }
 
 struct Lexer<'a> {

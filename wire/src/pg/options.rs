@@ -41,8 +41,6 @@ pub struct PgWireOptions {
     pub max_message: usize,
     /// How many statements are recorded; 0 for none.
     pub records: usize,
-    /// Whether bound parameters are recorded with them.
-    pub record_parameters: bool,
     /// How long connecting and negotiating may take.
     pub connect_limit: Duration,
     /// How long a connection that a rewrite concerns may stay busy before it is closed all the same.
@@ -72,7 +70,6 @@ impl PgWireOptions {
             max_statement: 64 * 1024 * 1024,
             max_message: 1024 * 1024 * 1024,
             records: 1024,
-            record_parameters: false,
             connect_limit: Duration::from_secs(10),
             close_grace: Duration::from_secs(5),
         }

@@ -114,8 +114,7 @@ impl Up {
     }
 
     fn record(&self, work: &Work) {
-        let recorder = &self.core.recorder;
-        recorder.record(self.execution(work, recorder.parameters));
+        self.core.recorder.record(self.execution(work, false));
     }
 
     async fn hang(&mut self, active: &Active) -> Result<End, End> {

@@ -1,9 +1,9 @@
 //! The record: the last statements that came by, bounded, and redacted when it is read.
 
 use super::lexer::{self, Token};
-use super::message::Parameter;
 use super::statement::{ConnectionInfo, Execution};
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
@@ -20,38 +20,38 @@ pub struct Record {
     pub at: SystemTime,
     /// By which connection.
     pub connection: Arc<ConnectionInfo>,
-    /// The text as the client gave it, cut after 16 KiB, without registered secrets and passwords.
+    /// The text as the client gave it, cut after 16 KiB, without registered secrets and passwords. From where it
+    /// can't be told what is a string, it is covered.
     pub text: String,
-    /// The bound parameters, where the wire was asked to keep them.
-    pub parameters: Vec<Parameter>,
 }
 
 #[derive(Debug)]
 struct Entry {
     at: SystemTime,
     execution: Execution,
+    /// More followed.
+    cut: bool,
 }
 
 /// A ring of records.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     limit: usize,
-    /// Whether parameters are kept.
-    pub(crate) parameters: bool,
     entries: Mutex<VecDeque<Entry>>,
     secrets: Mutex<Vec<String>>,
 }
 
 impl Recorder {
-    pub(crate) const fn new(limit: usize, parameters: bool) -> Self {
-        Self { limit, parameters, entries: Mutex::new(VecDeque::new()), secrets: Mutex::new(Vec::new()) }
+    pub(crate) const fn new(limit: usize) -> Self {
+        Self { limit, entries: Mutex::new(VecDeque::new()), secrets: Mutex::new(Vec::new()) }
     }
 
     pub(crate) fn record(&self, mut execution: Execution) {
         if self.limit == 0 {
             return;
         }
-        if execution.text.len() > TEXT {
+        let cut = execution.text.len() > TEXT;
+        if cut {
             let end = (0..=TEXT).rev().find(|end| execution.text.is_char_boundary(*end)).unwrap_or(0);
             execution.text = execution.text[..end].into();
         }
@@ -59,15 +59,14 @@ impl Recorder {
         if entries.len() == self.limit {
             entries.pop_front();
         }
-        entries.push_back(Entry { at: SystemTime::now(), execution });
+        entries.push_back(Entry { at: SystemTime::now(), execution, cut });
     }
 
     /// Registers secrets; short ones would blot out ordinary words and are left aside.
     pub(crate) fn redact(&self, secrets: impl IntoIterator<Item = String>) {
         let mut known = self.secrets.lock().unwrap_or_else(PoisonError::into_inner);
         known.extend(secrets.into_iter().filter(|secret| secret.len() >= 4));
-        // The longest first, so that none is left half covered by a shorter one within it.
-        known.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        known.sort();
         known.dedup();
     }
 
@@ -80,39 +79,57 @@ impl Recorder {
 
 impl Entry {
     fn redacted(&self, secrets: &[String]) -> Record {
-        let clean =
-            |text: &str| secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret, REDACTED));
-        let parameters = self.execution.parameters.iter().map(|parameter| Parameter {
-            value: parameter.value.as_ref().map(|value| match std::str::from_utf8(value) {
-                Ok(text) => clean(text).into(),
-                Err(_) => value.clone(),
-            }),
-            binary: parameter.binary,
-        });
-        Record {
-            at: self.at,
-            connection: Arc::clone(&self.execution.connection),
-            text: clean(&without_passwords(&self.execution.text)),
-            parameters: parameters.collect(),
+        let text = &self.execution.text;
+        let mut covered = passwords(text);
+        for secret in secrets {
+            covered.extend(text.match_indices(secret.as_str()).map(|(at, _)| at..at + secret.len()));
+            if self.cut {
+                covered.extend(begun_at_the_end(text, secret));
+            }
         }
+        Record { at: self.at, connection: Arc::clone(&self.execution.connection), text: cover(text, covered) }
     }
 }
 
-/// `text` with every string that follows the word `PASSWORD` covered.
-fn without_passwords(text: &str) -> String {
-    let Ok(lexemes) = lexer::lex(text) else { return text.to_owned() };
-    let mut clean = String::with_capacity(text.len());
-    let mut copied = 0;
+/// The strings that follow the word `PASSWORD`, and all from where something is opened and not closed: the string may
+/// be one that follows it too.
+fn passwords(text: &str) -> Vec<Range<usize>> {
+    let (lexemes, unclosed) = lexer::lex_prefix(text);
+    let mut passwords = Vec::new();
     for pair in lexemes.windows(2) {
         let [word, value] = pair else { continue };
         let password = text[word.start..word.end].eq_ignore_ascii_case("password");
         if password && value.token == Token::Text {
-            clean.push_str(&text[copied..value.start]);
-            clean.push_str(REDACTED);
-            copied = value.end;
+            passwords.push(value.start..value.end);
         }
     }
-    clean.push_str(&text[copied..]);
+    if unclosed.is_some() {
+        passwords.push(lexemes.last().map_or(0, |last| last.end)..text.len());
+    }
+    passwords
+}
+
+/// The end of a cut text, where it is how `secret` begins.
+fn begun_at_the_end(text: &str, secret: &str) -> Option<Range<usize>> {
+    let longest = (1..secret.len()).rev().filter(|end| secret.is_char_boundary(*end));
+    let begun = longest.map(|end| &secret[..end]).find(|begun| text.ends_with(begun))?;
+    Some(text.len() - begun.len()..text.len())
+}
+
+/// `text` with one mark in the place of all that touches.
+fn cover(text: &str, mut ranges: Vec<Range<usize>>) -> String {
+    ranges.sort_by_key(|range| range.start);
+    let mut clean = String::with_capacity(text.len());
+    let mut copied = None;
+    for range in ranges.into_iter().filter(|range| !range.is_empty()) {
+        // Within the one before, or right behind it.
+        if copied.is_none_or(|copied| range.start > copied) {
+            clean.push_str(&text[copied.unwrap_or(0)..range.start]);
+            clean.push_str(REDACTED);
+        }
+        copied = Some(range.end.max(copied.unwrap_or(0)));
+    }
+    clean.push_str(&text[copied.unwrap_or(0)..]);
     clean
 }
 
@@ -134,7 +151,7 @@ mod tests {
 
     #[test]
     fn only_the_last_statements_are_kept() {
-        let recorder = Recorder::new(2, false);
+        let recorder = Recorder::new(2);
         for text in ["one", "two", "three"] {
             recorder.record(execution(text));
         }
@@ -144,7 +161,7 @@ mod tests {
 
     #[test]
     fn secrets_and_passwords_are_covered() {
-        let recorder = Recorder::new(8, false);
+        let recorder = Recorder::new(8);
         recorder.redact(["hunter22".to_owned(), "hunter22-and-more".to_owned()]);
         recorder.record(execution("SELECT 'hunter22-and-more', 'hunter22'"));
         recorder.record(execution("ALTER ROLE r PASSWORD 'x' VALID UNTIL 'y'"));
@@ -153,5 +170,20 @@ mod tests {
             texts,
             ["SELECT '[redacted]', '[redacted]'", "ALTER ROLE r PASSWORD [redacted] VALID UNTIL 'y'"]
         );
+    }
+
+    #[test]
+    fn a_cut_uncovers_nothing() {
+        let recorder = Recorder::new(8);
+        recorder.redact(["hunter22".to_owned()]);
+        let before =
+            |part: &str, tail: &str| format!("/*{}*/{part}{tail}", "x".repeat(TEXT - 4 - part.len()));
+        recorder.record(execution(&before("SELECT hunt", "er22")));
+        recorder.record(execution(&before("ALTER ROLE r PASSWORD 'topsec", "ret'")));
+        recorder.record(execution("ALTER ROLE r PASSWORD 'topsecret' VALID UNTIL 'open"));
+        let texts = recorder.records().into_iter().map(|record| record.text).collect::<Vec<_>>();
+        assert!(texts[0].ends_with("*/SELECT [redacted]"));
+        assert!(texts[1].ends_with("*/ALTER ROLE r PASSWORD[redacted]"));
+        assert_eq!(texts[2], "ALTER ROLE r PASSWORD [redacted] VALID UNTIL[redacted]");
     }
 }
