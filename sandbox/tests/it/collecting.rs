@@ -71,7 +71,7 @@ fn what_bears_no_label_is_never_touched() {
     label.owner.started = 1;
     label.write(&other).unwrap();
     let link = place.path().join("sabot-sandbox-link");
-    std::os::unix::fs::symlink(&other, &link).unwrap();
+    symlink(&other, &link).unwrap();
     let collected = gc_in(&[place.path().to_owned()]);
     assert!(collected.removed.is_empty() && collected.failed.is_empty(), "{collected:?}");
     assert!([unlabelled, unreadable, other, link].iter().all(|path| path.exists()));
