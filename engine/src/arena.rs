@@ -1,12 +1,16 @@
 //! Where checks run: the seam between the engine and whatever opens lanes; and the pool of open lanes.
 
-use crate::{CannotTell, Need, Secrets};
+use crate::limit::limited;
+use crate::run::INTERRUPTED;
+use crate::{CannotTell, Judgement, Need, Secrets};
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all};
 use std::collections::VecDeque;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
 /// Opens, remakes and closes lanes: whole targets of their own.
@@ -43,11 +47,19 @@ pub(crate) enum Aftermath {
     Remake,
 }
 
+/// The longest that a lane may take to open.
+const OPEN_LIMIT: Duration = Duration::from_secs(120);
+/// The longest that a lane may take to be remade, before it is taken down and replaced.
+const REMAKE_LIMIT: Duration = Duration::from_secs(120);
+/// The longest that a lane may take to go, before it is given up.
+const CLOSE_LIMIT: Duration = Duration::from_secs(60);
+
 /// The lanes of one command, each opened when its first job comes and kept until [`Lanes::close`].
 pub struct Lanes<A: Arena> {
     arena: Arc<A>,
     needs: Arc<[Need]>,
     slots: Vec<Option<A::Lane>>,
+    solitude: Arc<RwLock<()>>,
 }
 
 /// One job on a lane; `Err` is the reason why no lane could be had.
@@ -57,7 +69,8 @@ pub(crate) type Work<J, L, R> =
 impl<A: Arena> Lanes<A> {
     /// A pool of `count` lanes; none is opened yet.
     pub fn new(arena: Arc<A>, count: usize, needs: &[Need]) -> Self {
-        Self { arena, needs: needs.into(), slots: (0..count.max(1)).map(|_| None).collect() }
+        let slots = (0..count.max(1)).map(|_| None).collect();
+        Self { arena, needs: needs.into(), slots, solitude: Arc::default() }
     }
 
     /// How many jobs can run side by side.
@@ -65,8 +78,14 @@ impl<A: Arena> Lanes<A> {
         self.slots.len()
     }
 
+    /// Held for reading by whatever disturbs the machine: each check, each step of a sabotage, each lane that is
+    /// opened, remade or closed. Held for writing by a check that must be alone. No task holds it twice.
+    pub(crate) fn solitude(&self) -> Arc<RwLock<()>> {
+        self.solitude.clone()
+    }
+
     /// Works off `jobs`, first come first served over the lanes; results in the order of completion. After `stop`
-    /// no further job is begun.
+    /// no further job is begun; a job that panics has no result.
     pub(crate) async fn work<J, R>(
         &mut self,
         jobs: Vec<J>,
@@ -83,6 +102,7 @@ impl<A: Arena> Lanes<A> {
             let worker = Worker {
                 arena: self.arena.clone(),
                 needs: self.needs.clone(),
+                solitude: self.solitude.clone(),
                 index,
                 lane: slot.take(),
                 stop: stop.clone(),
@@ -92,7 +112,7 @@ impl<A: Arena> Lanes<A> {
         let mut results = Vec::new();
         let ended = join_all(workers).await;
         for (slot, ended) in self.slots.iter_mut().zip(ended) {
-            // Jobs catch their own panics; one that got through takes its lane with it (dropped, so gone).
+            // Panics are caught around each job; one that got through takes its lane with it (dropped, so gone).
             if let Ok((lane, done)) = ended {
                 *slot = lane;
                 results.extend(done);
@@ -103,8 +123,19 @@ impl<A: Arena> Lanes<A> {
 
     /// Takes every lane down.
     pub async fn close(self) {
-        let Self { arena, slots, .. } = self;
-        join_all(slots.into_iter().flatten().map(|lane| arena.close(lane))).await;
+        let Self { arena, slots, solitude, .. } = self;
+        join_all(slots.into_iter().flatten().map(|lane| take_down(&*arena, &solitude, lane))).await;
+    }
+}
+
+async fn take_down<A: Arena>(arena: &A, solitude: &RwLock<()>, lane: A::Lane) {
+    let _together = solitude.read().await;
+    let closing = async {
+        arena.close(lane).await;
+        Ok(())
+    };
+    if let Err(reason) = limited(CLOSE_LIMIT, "closing it", closing).await {
+        tracing::warn!(%reason, "a lane was given up");
     }
 }
 
@@ -118,6 +149,7 @@ impl<A: Arena> std::fmt::Debug for Lanes<A> {
 struct Worker<A: Arena> {
     arena: Arc<A>,
     needs: Arc<[Need]>,
+    solitude: Arc<RwLock<()>>,
     index: usize,
     lane: Option<A::Lane>,
     stop: CancellationToken,
@@ -134,8 +166,17 @@ impl<A: Arena> Worker<A> {
         while !self.stop.is_cancelled() {
             let Some(job) = next() else { break };
             let index = self.index;
-            let (result, aftermath) = work(job, index, self.ready().await).await;
-            done.push(result);
+            let worked = AssertUnwindSafe(async { work(job, index, self.ready().await).await });
+            let aftermath = match worked.catch_unwind().await {
+                Ok((result, aftermath)) => {
+                    done.push(result);
+                    aftermath
+                }
+                Err(_) => {
+                    tracing::error!(lane = index, "a job panicked and has no result");
+                    Aftermath::Remake
+                }
+            };
             if aftermath == Aftermath::Remake {
                 self.remake().await;
             }
@@ -143,25 +184,43 @@ impl<A: Arena> Worker<A> {
         (self.lane, done)
     }
 
-    async fn ready(&mut self) -> Result<&mut A::Lane, CannotTell> {
+    async fn ready(&mut self) -> Judgement<&mut A::Lane> {
         if self.lane.is_none() {
-            let opening = AssertUnwindSafe(self.arena.open(self.index, &self.needs)).catch_unwind();
-            self.lane =
-                Some(opening.await.unwrap_or_else(|_| Err(CannotTell::new("opening a lane panicked")))?);
+            self.lane = Some(self.open().await?);
         }
         self.lane.as_mut().ok_or_else(|| CannotTell::new("no lane"))
+    }
+
+    /// Nobody who has interrupted waits for a lane that will not be used.
+    async fn open(&self) -> Judgement<A::Lane> {
+        let opening = async {
+            let _together = self.solitude.read().await;
+            let work = async { self.arena.open(self.index, &self.needs).await };
+            limited(OPEN_LIMIT, "opening a lane", work).await
+        };
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(CannotTell::new(INTERRUPTED)),
+            opened = opening => opened,
+        }
     }
 
     /// A lane that can't be remade is taken down; the next job opens another.
     async fn remake(&mut self) {
         let Some(mut lane) = self.lane.take() else { return };
-        let remaking = AssertUnwindSafe(self.arena.remake(&mut lane)).catch_unwind().await;
-        match remaking.unwrap_or_else(|_| Err(CannotTell::new("remaking it panicked"))) {
+        let remade = {
+            let _together = self.solitude.read().await;
+            limited(REMAKE_LIMIT, "remaking it", async { self.arena.remake(&mut lane).await }).await
+        };
+        match remade {
             Ok(()) => self.lane = Some(lane),
             Err(reason) => {
                 tracing::warn!(lane = self.index, %reason, "a lane could not be remade and is replaced");
-                self.arena.close(lane).await;
+                take_down(&*self.arena, &self.solitude, lane).await;
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

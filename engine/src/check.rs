@@ -47,6 +47,11 @@ pub enum Need {
     Tool(Cow<'static, str>),
 }
 
+impl Need {
+    /// Every need that is one word.
+    pub(crate) const WORDS: [&str; 6] = ["files", "services", "database", "wires", "disposable", "cluster"];
+}
+
 /// A need that no one knows.
 #[derive(Debug, thiserror::Error)]
 #[error("unknown need `{0}`; needs are files, services, database, wires, disposable, cluster and tool:NAME")]

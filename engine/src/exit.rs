@@ -54,7 +54,12 @@ impl Exit {
         if open || record.proofs.iter().any(|proof| proof.outcome == Outcome::Void) {
             return Self::Unverified;
         }
-        if record.results.is_empty() { Self::Nothing } else { Self::Passed }
+        if record.results.is_empty() {
+            return Self::Nothing;
+        }
+        // Without the proof of the prover no proof counts.
+        let prover_proved = record.proofs.iter().any(|proof| proof.outcome == Outcome::NothingSurvived);
+        if record.command == "prove" && !prover_proved { Self::Unverified } else { Self::Passed }
     }
 }
 
@@ -97,6 +102,15 @@ mod tests {
     fn an_unproven_check_fails_a_proof() {
         let mut record = record(&[Verdict::Pass]);
         record.unproven = vec!["a.b".into()];
+        assert_eq!(Exit::of(&record), Exit::Failed);
+    }
+
+    #[test]
+    fn a_proof_without_the_proof_of_the_prover_verifies_nothing() {
+        let mut record = record(&[Verdict::Pass]);
+        record.command = "prove".into();
+        assert_eq!(Exit::of(&record), Exit::Unverified);
+        record.results[0].verdict = Verdict::Fail;
         assert_eq!(Exit::of(&record), Exit::Failed);
     }
 

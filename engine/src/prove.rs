@@ -15,14 +15,18 @@
 //! The undo is awaited whatever came before it, a panic or an interruption included, and the lane is remade after
 //! each proof.
 
+mod outcome;
+
 use crate::arena::Aftermath;
-use crate::run::Bench;
+use crate::limit::limited;
+use crate::run::{Bench, ENGINE_PANICKED, INTERRUPTED};
 use crate::sabotage::DO_NOTHING;
 use crate::{
     Arena, CannotTell, Check, Event, Events, Judgement, Lanes, Outcome, Proof, Record, Red, RunOptions,
     Sabotage, Verdict, Worn,
 };
 use futures_util::FutureExt as _;
+use outcome::{describe, judge};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -61,25 +65,39 @@ pub async fn prove<A: Arena>(
             .not_verified
             .push(format!("{id} was not green on the clean target, so nothing could be proved of it"));
     }
-    let sabotages: Vec<_> = sabotages
-        .into_iter()
-        .filter(|sabotage| !sabotage.turns_red.iter().any(|id| red.contains(id)))
-        .collect();
+    let sabotages = provable(sabotages, &red);
     let prover = Prover {
         bench: Bench {
             secrets: arena.secrets(),
             events: events.clone(),
-            solitude: Arc::default(),
+            solitude: lanes.solitude(),
             stop: options.run.stop.clone(),
         },
         checks: green.into(),
         named_only: options.named_only,
     };
-    let order: Vec<_> = sabotages.iter().map(|sabotage| sabotage.id.clone()).collect();
-    let mut proofs = prover.prove_all(lanes, sabotages, options).await;
-    proofs.sort_by_key(|proof| order.iter().position(|id| *id == proof.sabotage));
+    let mut proofs = prover.prove_all(lanes, sabotages.clone(), options).await;
+    let proofs: Vec<_> = sabotages
+        .iter()
+        .map(|sabotage| {
+            let place = proofs.iter().position(|proof| proof.sabotage == sabotage.id);
+            place.map_or_else(|| prover.without_proof(sabotage), |place| proofs.swap_remove(place))
+        })
+        .collect();
     record.not_verified.splice(0..0, symptoms_only(&prover.checks, &proofs));
     record.proofs = proofs;
+}
+
+/// The sabotages all of whose checks are green on the clean target. Doing nothing is owed of whichever are green, so
+/// that a single skip does not take the proof of the prover along.
+fn provable<L>(mut sabotages: Vec<Sabotage<L>>, red: &[&str]) -> Vec<Sabotage<L>> {
+    for sabotage in sabotages.iter_mut().filter(|sabotage| sabotage.id == DO_NOTHING) {
+        sabotage.turns_red.retain(|id| !red.contains(id));
+    }
+    sabotages.retain(|sabotage| {
+        !sabotage.turns_red.is_empty() && !sabotage.turns_red.iter().any(|id| red.contains(id))
+    });
+    sabotages
 }
 
 /// Chosen checks that no sabotage names.
@@ -155,9 +173,16 @@ impl<L: Send + Sync + 'static> Prover<L> {
             .await
     }
 
+    /// Void, for one of which nothing came back.
+    fn without_proof(&self, sabotage: &Sabotage<L>) -> Proof {
+        let reason = if self.bench.stop.is_cancelled() { INTERRUPTED } else { ENGINE_PANICKED };
+        self.bench.secrets.clean(describe(sabotage, Outcome::Void, Some(reason.into())))
+    }
+
     async fn prove(&self, sabotage: &Sabotage<L>, index: usize, lane: &L) -> Proof {
         let checks = self.under(sabotage);
-        let limit = sabotage.limit + checks.iter().map(|check| check.limit()).sum::<Duration>();
+        let again = checks.iter().filter(|check| sabotage.turns_red.contains(&check.id));
+        let limit = sabotage.limit + checks.iter().chain(again).map(|check| check.limit()).sum::<Duration>();
         self.bench.events.send(Event::SabotageOn { id: sabotage.id.clone(), lane: index, limit });
         let begun = Instant::now();
         let (mut proof, named) = match self.try_once(sabotage, &checks, index, lane).await {
@@ -175,7 +200,7 @@ impl<L: Send + Sync + 'static> Prover<L> {
         if named && proof.outcome == Outcome::Survived {
             self.diagnose(sabotage, &mut proof, index, lane).await;
         }
-        if named && !self.bench.stop.is_cancelled() {
+        if named {
             self.green_again(sabotage, &mut proof, index, lane).await;
         }
         proof.took_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -192,6 +217,17 @@ impl<L: Send + Sync + 'static> Prover<L> {
         named
     }
 
+    /// One step of a sabotage, never beside a check that must be alone; no check runs within.
+    async fn step<T>(
+        &self,
+        limit: Duration,
+        what: &str,
+        work: impl Future<Output = Judgement<T>>,
+    ) -> Judgement<T> {
+        let _together = self.bench.solitude.read().await;
+        limited(limit, what, work).await
+    }
+
     /// Puts it on, looks, runs the checks, and undoes it on every path.
     async fn try_once(
         &self,
@@ -200,10 +236,11 @@ impl<L: Send + Sync + 'static> Prover<L> {
         index: usize,
         lane: &L,
     ) -> Judgement<Trial> {
-        let worn = limited(sabotage.limit, "putting it on", (sabotage.put_on)(lane)).await?;
+        let putting_on = async { (sabotage.put_on)(lane).await };
+        let worn = self.step(sabotage.limit, "putting it on", putting_on).await?;
         let trial = AssertUnwindSafe(self.trial(sabotage, &*worn, checks, index, lane)).catch_unwind().await;
-        let undone = take_off(worn, lane).await;
-        let trial = trial.unwrap_or_else(|_| Err(CannotTell::new("looking whether it landed panicked")))?;
+        let undone = self.step(UNDO_LIMIT, "undoing it", async { worn.undo(lane).await }).await;
+        let trial = trial.unwrap_or_else(|_| Err(CannotTell::new(ENGINE_PANICKED)))?;
         undone.map_err(|error| CannotTell::new(format!("it could not be undone: {error}")))?;
         Ok(trial)
     }
@@ -216,12 +253,13 @@ impl<L: Send + Sync + 'static> Prover<L> {
         index: usize,
         lane: &L,
     ) -> Judgement<Trial> {
-        let landed = limited(sabotage.limit, "looking whether it landed", worn.landed(lane)).await;
+        let looking = async { worn.landed(lane).await };
+        let landed = self.step(sabotage.limit, "looking whether it landed", looking).await;
         let landed = landed.map_err(|error| CannotTell::new(format!("it did not land: {error}")))?;
         let mut matrix = Vec::new();
         for check in checks {
             if self.bench.stop.is_cancelled() {
-                return Err(CannotTell::new("interrupted"));
+                return Err(CannotTell::new(INTERRUPTED));
             }
             let result = self.bench.run(check, index, Ok(lane)).await;
             matrix.push(Red {
@@ -258,76 +296,16 @@ impl<L: Send + Sync + 'static> Prover<L> {
             let result = self.bench.run(check, index, Ok(lane)).await;
             if result.verdict != Verdict::Pass {
                 proof.outcome = Outcome::Void;
+                if self.bench.stop.is_cancelled() {
+                    proof.reason = Some(INTERRUPTED.into());
+                    return;
+                }
                 let why = result.findings.first().map(|finding| finding.observed.clone()).or(result.reason);
                 let why = why.unwrap_or_else(|| "without a reason".into());
                 proof.reason = Some(format!("{} was not green again after the undo: {why}", check.id));
                 return;
             }
         }
-    }
-}
-
-/// What the matrix shows of the named checks.
-fn judge<L>(sabotage: &Sabotage<L>, matrix: &[Red]) -> (Outcome, Option<String>) {
-    let named: Vec<_> = matrix.iter().filter(|red| red.named).collect();
-    let any_red = |reds: &[&Red]| reds.iter().any(|red| red.verdict == Verdict::Fail);
-    if sabotage.id == DO_NOTHING {
-        let red = matrix.iter().find(|red| red.verdict == Verdict::Fail);
-        return match red {
-            Some(red) => (Outcome::NothingProved, Some(format!("{} was red with nothing broken", red.check))),
-            None => match matrix.iter().find(|red| red.verdict != Verdict::Pass) {
-                Some(red) => (Outcome::Void, Some(could_not_tell(red))),
-                None => (Outcome::NothingSurvived, None),
-            },
-        };
-    }
-    if !named.is_empty() && named.iter().all(|red| red.verdict == Verdict::Fail) {
-        return (Outcome::Proved, None);
-    }
-    if let Some(red) = named.iter().find(|red| matches!(red.verdict, Verdict::Unverified | Verdict::Skipped))
-    {
-        return (Outcome::Void, Some(could_not_tell(red)));
-    }
-    let green =
-        named.iter().find(|red| red.verdict == Verdict::Pass).map_or("no check", |red| red.check.as_str());
-    let others: Vec<_> = matrix.iter().filter(|red| !red.named).collect();
-    if any_red(&others) && !any_red(&named) {
-        let others: Vec<_> =
-            others.iter().filter(|red| red.verdict == Verdict::Fail).map(|red| red.check.as_str()).collect();
-        return (Outcome::Collateral, Some(format!("{green} stayed green; red were {}", others.join(", "))));
-    }
-    (Outcome::Survived, Some(format!("{green} stayed green")))
-}
-
-fn could_not_tell(red: &Red) -> String {
-    let why = red.reason.as_deref().unwrap_or("no reason given");
-    format!("{} could not tell: {why}", red.check)
-}
-
-fn describe<L>(sabotage: &Sabotage<L>, outcome: Outcome, reason: Option<String>) -> Proof {
-    Proof {
-        sabotage: sabotage.id.clone(),
-        mistake: sabotage.mistake.clone(),
-        sorts: sabotage.sorts.clone(),
-        nature: sabotage.nature,
-        turns_red: sabotage.turns_red.iter().map(|&id| id.into()).collect(),
-        outcome,
-        reason,
-        landed: None,
-        matrix: Vec::new(),
-        took_ms: 0,
-    }
-}
-
-async fn take_off<L>(worn: Box<dyn Worn<L>>, lane: &L) -> Judgement {
-    limited(UNDO_LIMIT, "undoing it", AssertUnwindSafe(worn.undo(lane))).await
-}
-
-async fn limited<T>(limit: Duration, what: &str, work: impl Future<Output = Judgement<T>>) -> Judgement<T> {
-    match tokio::time::timeout(limit, AssertUnwindSafe(work).catch_unwind()).await {
-        Ok(Ok(judgement)) => judgement,
-        Ok(Err(_)) => Err(CannotTell::new(format!("{what} panicked"))),
-        Err(_) => Err(CannotTell::new(format!("{what} took longer than {limit:?}"))),
     }
 }
 

@@ -13,6 +13,12 @@ use std::time::Instant;
 use tokio::sync::RwLock;
 use tokio_util::sync::CancellationToken;
 
+/// Why there is no more to tell after a signal.
+pub(crate) const INTERRUPTED: &str = "interrupted";
+
+/// Why a job came back without a result though nobody stopped it.
+pub(crate) const ENGINE_PANICKED: &str = "the engine panicked while it was under way";
+
 /// How to run.
 #[derive(Debug, Clone, Default)]
 pub struct RunOptions {
@@ -48,7 +54,7 @@ pub async fn run<A: Arena>(
     let bench = Bench {
         secrets: arena.secrets(),
         events: events.clone(),
-        solitude: Arc::default(),
+        solitude: lanes.solitude(),
         stop: options.stop.clone(),
     };
     let work = bench.clone();
@@ -71,7 +77,9 @@ pub async fn run<A: Arena>(
     let mut results: Vec<_> = skipped.into_iter().chain(done).collect();
     for check in checks {
         let place = results.iter().position(|result| result.id == check.id);
-        record.results.push(place.map_or_else(|| never_begun(check), |place| results.swap_remove(place)));
+        record.results.push(
+            place.map_or_else(|| without_result(check, &options.stop), |place| results.swap_remove(place)),
+        );
     }
 }
 
@@ -102,8 +110,9 @@ fn split<A: Arena>(
     (able, skipped)
 }
 
-fn never_begun<L>(check: &Check<L>) -> Result {
-    Result { reason: Some("the run ended before it began".into()), ..describe(check) }
+fn without_result<L>(check: &Check<L>, stop: &CancellationToken) -> Result {
+    let reason = if stop.is_cancelled() { "the run ended before it began" } else { ENGINE_PANICKED };
+    Result { reason: Some(reason.into()), ..describe(check) }
 }
 
 /// A result that holds only what is known beforehand.
@@ -121,7 +130,7 @@ fn describe<L>(check: &Check<L>) -> Result {
 pub(crate) struct Bench {
     pub(crate) secrets: Secrets,
     pub(crate) events: Events,
-    /// Read by every check, written by the one that must be alone.
+    /// That of the [`Lanes`].
     pub(crate) solitude: Arc<RwLock<()>>,
     pub(crate) stop: CancellationToken,
 }
@@ -156,14 +165,15 @@ impl Bench {
     }
 
     async fn judge<L: Sync>(&self, check: &Check<L>, cx: &Cx<'_, L>) -> Judgement {
-        let judging = AssertUnwindSafe((check.judge)(cx)).catch_unwind();
+        let judging = AssertUnwindSafe(async { (check.judge)(cx).await }).catch_unwind();
         tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(CannotTell::new(INTERRUPTED)),
             judged = tokio::time::timeout(check.limit(), judging) => match judged {
                 Ok(Ok(judgement)) => judgement,
                 Ok(Err(panic)) => Err(CannotTell::new(format!("the check panicked: {}", panic_text(&*panic)))),
                 Err(_) => Err(CannotTell::new(format!("it did not end within the engine's limit of {:?}", check.limit()))),
             },
-            () = self.stop.cancelled() => Err(CannotTell::new("interrupted")),
         }
     }
 }

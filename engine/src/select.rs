@@ -1,6 +1,6 @@
 //! Choosing checks by track, id and glob, and by what they need.
 
-use crate::{Check, Need};
+use crate::{Check, Exit, Need};
 use globset::Glob;
 use std::sync::Arc;
 
@@ -40,6 +40,38 @@ pub enum Nothing {
     },
 }
 
+impl Nothing {
+    /// How a command ends on it: a pattern that can't be read is bad usage, the others select nothing.
+    pub const fn exit(&self) -> Exit {
+        match self {
+            Self::Glob { .. } => Exit::Usage,
+            Self::Unknown { .. } | Self::With { .. } => Exit::Nothing,
+        }
+    }
+}
+
+/// A word of `--allow-skips` that allows nothing.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("`{word}` is no need, track or check of which a skip could be allowed{}", nearest.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default())]
+pub struct UnknownSkip {
+    /// What was written.
+    word: String,
+    /// The nearest need, track or id.
+    nearest: Option<String>,
+}
+
+/// Looks over the `words` of `--allow-skips`: each is a need, a track or the id of one of `checks`.
+///
+/// # Errors
+/// [`UnknownSkip`] for the first that is none, since a misspelt one would allow nothing without a word.
+pub fn check_skips<L>(words: &[String], checks: &[Arc<Check<L>>]) -> Result<(), UnknownSkip> {
+    let known = |word: &str| word.parse::<Need>().is_ok() || names(checks).any(|name| name == word);
+    words.iter().find(|word| !known(word)).map_or(Ok(()), |word| {
+        let nearest = nearest(word, names(checks).chain(Need::WORDS.iter().copied()));
+        Err(UnknownSkip { word: word.clone(), nearest })
+    })
+}
+
 impl Selection {
     /// The chosen ones among `checks`, in their order.
     ///
@@ -58,7 +90,10 @@ impl Selection {
                 }
             }
             if !found {
-                return Err(Nothing::Unknown { pattern: pattern.clone(), nearest: nearest(pattern, checks) });
+                return Err(Nothing::Unknown {
+                    pattern: pattern.clone(),
+                    nearest: nearest(pattern, names(checks)),
+                });
             }
         }
         let chosen: Vec<_> =
@@ -78,11 +113,14 @@ impl Selection {
     }
 }
 
-/// The track or id that is written most like `pattern`.
-pub(crate) fn nearest<L>(pattern: &str, checks: &[Arc<Check<L>>]) -> Option<String> {
-    checks
-        .iter()
-        .flat_map(|check| [check.track(), check.id])
+/// Every track and id.
+fn names<L>(checks: &[Arc<Check<L>>]) -> impl Iterator<Item = &'static str> {
+    checks.iter().flat_map(|check| [check.track(), check.id])
+}
+
+/// The name that is written most like `pattern`.
+fn nearest<'a>(pattern: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    names
         .map(|name| (strsim::normalized_damerau_levenshtein(pattern, name), name))
         .filter(|(likeness, _)| *likeness > 0.4)
         .max_by(|a, b| a.0.total_cmp(&b.0))
@@ -119,6 +157,23 @@ mod tests {
         let error = ids(&["readiness.envelop"], None).unwrap_err();
         assert!(error.to_string().contains("did you mean `readiness.envelope`?"), "{error}");
         assert!(ids(&["zzzzzz"], None).unwrap_err().to_string().contains("`zzzzzz`; `sabot list`"));
+    }
+
+    #[test]
+    fn a_pattern_that_cannot_be_read_is_bad_usage() {
+        assert_eq!(ids(&["readiness.[a"], None).unwrap_err().exit(), Exit::Usage);
+        assert_eq!(ids(&["zzzzzz"], None).unwrap_err().exit(), Exit::Nothing);
+    }
+
+    #[test]
+    fn a_skip_is_allowed_by_need_track_or_id_and_by_no_other_word() {
+        let checks = [check("readiness.envelope", &[])];
+        let skips = |word: &str| check_skips(&[word.to_owned()], &checks);
+        for word in ["cluster", "tool:mongodump", "readiness", "readiness.envelope"] {
+            assert_eq!(skips(word), Ok(()), "{word}");
+        }
+        assert!(skips("clutser").unwrap_err().to_string().ends_with("did you mean `cluster`?"));
+        assert!(skips("readines").unwrap_err().to_string().ends_with("did you mean `readiness`?"));
     }
 
     #[test]

@@ -6,11 +6,16 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 
-/// A lane: the names of what is broken on it.
+/// A lane: the names of what is broken on it, and what all lanes share.
 #[derive(Debug, Default)]
 pub(crate) struct Field {
     pub(crate) broken: Mutex<BTreeSet<&'static str>>,
+    /// The stop of the run, for what interrupts it from within.
+    pub(crate) stop: CancellationToken,
+    /// How many disturbances of the machine are under way on any lane.
+    pub(crate) busy: Arc<AtomicUsize>,
 }
 
 impl Field {
@@ -19,11 +24,29 @@ impl Field {
     }
 }
 
-/// Opens [`Field`]s and counts how often one was remade.
+/// Keeps the machine busy for a while.
+pub(crate) async fn toil(busy: &AtomicUsize, time: Duration) {
+    if !time.is_zero() {
+        busy.fetch_add(1, Ordering::SeqCst);
+        tokio::time::sleep(time).await;
+        busy.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Opens [`Field`]s and counts what is done to them.
 #[derive(Debug, Default)]
 pub(crate) struct Fields {
+    /// Whether none can be opened.
     pub(crate) closed: bool,
+    /// How long opening, remaking and closing take.
+    pub(crate) open_takes: Duration,
+    pub(crate) remake_takes: Duration,
+    pub(crate) close_takes: Duration,
+    pub(crate) opened: AtomicUsize,
     pub(crate) remade: AtomicUsize,
+    pub(crate) closing: AtomicUsize,
+    pub(crate) stop: CancellationToken,
+    pub(crate) busy: Arc<AtomicUsize>,
 }
 
 impl Arena for Fields {
@@ -34,16 +57,25 @@ impl Arena for Fields {
     }
 
     async fn open(&self, _: usize, _: &[Need]) -> Result<Field, CannotTell> {
-        if self.closed { Err(CannotTell::new("no ground")) } else { Ok(Field::default()) }
+        toil(&self.busy, self.open_takes).await;
+        if self.closed {
+            return Err(CannotTell::new("no ground"));
+        }
+        self.opened.fetch_add(1, Ordering::SeqCst);
+        Ok(Field { stop: self.stop.clone(), busy: self.busy.clone(), ..Field::default() })
     }
 
     async fn remake(&self, lane: &mut Field) -> Result<(), CannotTell> {
+        toil(&self.busy, self.remake_takes).await;
         lane.broken.lock().unwrap().clear();
         self.remade.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
 
-    async fn close(&self, _: Field) {}
+    async fn close(&self, _: Field) {
+        self.closing.fetch_add(1, Ordering::SeqCst);
+        toil(&self.busy, self.close_takes).await;
+    }
 
     fn secrets(&self) -> Secrets {
         Secrets::default()

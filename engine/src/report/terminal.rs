@@ -4,7 +4,7 @@ use super::text;
 use crate::{Event, Exit, Record, Verdict};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{IsTerminal as _, Write};
 use std::time::Duration;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -19,7 +19,8 @@ pub enum View {
 
 /// Shows events until the stream ends, on standard output; returns the record with which it ended.
 pub async fn watch(mut events: UnboundedReceiver<Event>, view: View) -> Option<Record> {
-    let mut screen = Screen::new(view);
+    let terminal = std::io::stdout().is_terminal();
+    let mut screen = Screen::new(view, terminal, Box::new(std::io::stdout()));
     let mut ended = None;
     while let Some(event) = events.recv().await {
         if let Event::Ended(record) = event {
@@ -37,14 +38,17 @@ struct Screen {
     colour: bool,
     live: MultiProgress,
     under_way: BTreeMap<String, ProgressBar>,
+    out: Box<dyn Write + Send>,
 }
 
 impl Screen {
-    fn new(view: View) -> Self {
-        let terminal = view == View::Text && std::io::stdout().is_terminal();
+    /// Shows on `out`, live where it is a terminal.
+    fn new(view: View, terminal: bool, out: Box<dyn Write + Send>) -> Self {
+        let terminal = terminal && view == View::Text;
         let target = if terminal { ProgressDrawTarget::stdout() } else { ProgressDrawTarget::hidden() };
         let colour = terminal && std::env::var_os("NO_COLOR").is_none();
-        Self { view, colour, live: MultiProgress::with_draw_target(target), under_way: BTreeMap::new() }
+        let live = MultiProgress::with_draw_target(target);
+        Self { view, colour, live, under_way: BTreeMap::new(), out }
     }
 
     fn show(&mut self, event: &Event) {
@@ -72,7 +76,14 @@ impl Screen {
                     "\nthe clean target is not green: nothing can be proved of the checks that are red\n",
                 );
             }
-            Event::SabotageOn { id, lane, limit } => self.begin(id, &format!("sabotage {id}"), *lane, *limit),
+            Event::SabotageOn { id, lane, limit } => {
+                let what = format!("sabotage {id}");
+                // A proof takes long: whoever reads a log wants to know which one is under way.
+                if self.live.is_hidden() {
+                    self.line(&under_way(&what, *lane, *limit));
+                }
+                self.begin(id, &what, *lane, *limit);
+            }
             Event::ProofEnded(proof) => {
                 self.end_all(&proof.sabotage);
                 for red in &proof.matrix {
@@ -105,20 +116,20 @@ impl Screen {
     }
 
     /// A line that stays, above what is under way.
-    fn line(&self, text: &str) {
+    fn line(&mut self, text: &str) {
+        let out = &mut self.out;
         self.live.suspend(|| {
             // A reader that has gone (a closed pipe) is no reason to stop a run.
-            drop(writeln!(std::io::stdout().lock(), "{text}"));
+            drop(writeln!(out, "{text}"));
         });
     }
 
     fn begin(&mut self, key: &str, what: &str, lane: usize, limit: Duration) {
         let bar = self.live.add(ProgressBar::new_spinner());
-        let limit = limit.as_secs();
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} {elapsed}") {
             bar.set_style(style);
         }
-        bar.set_message(format!("lane {lane}: {what} (at most {limit} s)"));
+        bar.set_message(under_way(what, lane, limit));
         if !self.live.is_hidden() {
             bar.enable_steady_tick(Duration::from_millis(200));
         }
@@ -151,5 +162,38 @@ impl Screen {
         let (first, rest) =
             text.split_once('\n').map_or((text, String::new()), |(first, rest)| (first, format!("\n{rest}")));
         format!("\x1b[{colour}m{first}\x1b[0m{rest}")
+    }
+}
+
+fn under_way(what: &str, lane: usize, limit: Duration) -> String {
+    format!("lane {lane}: {what} (at most {} s)", limit.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, Mutex};
+
+    #[derive(Clone, Default)]
+    struct Page(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Page {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn plain_output_says_which_sabotage_is_on_and_for_how_long_at_most() {
+        let page = Page::default();
+        let event = Event::SabotageOn { id: "a.one/thing".into(), lane: 1, limit: Duration::from_secs(40) };
+        Screen::new(View::Text, false, Box::new(page.clone())).show(&event);
+        Screen::new(View::Json, false, Box::new(page.clone())).show(&event);
+        let text = String::from_utf8(page.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text, "lane 1: sabotage a.one/thing (at most 40 s)\n");
     }
 }
