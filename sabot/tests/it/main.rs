@@ -2,8 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod arrows;
+mod builds;
 mod catalogue;
 mod names;
 mod program;
+mod record;
 mod registry;
+mod running;
 mod runs;

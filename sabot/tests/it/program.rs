@@ -1,7 +1,7 @@
 //! The program as a user meets it: exit codes and messages.
 
+use super::running::Running;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 /// What a run of the program came to.
 pub(crate) struct Output {
@@ -17,14 +17,9 @@ pub(crate) fn sabot(args: &[&str]) -> Output {
 
 /// The same with some environment variables set.
 pub(crate) fn sabot_with(args: &[&str], env: &[(&str, &str)]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_sabot"));
-    command.args(args).stdin(Stdio::null()).env_remove("SABOT_LOG").envs(env.iter().copied());
-    let output = command.output().unwrap();
-    Output {
-        code: output.status.code().unwrap_or(-1),
-        text: String::from_utf8(output.stdout).unwrap(),
-        errors: String::from_utf8(output.stderr).unwrap(),
-    }
+    let mut running = Running::start_program(Path::new(env!("CARGO_BIN_EXE_sabot")), args, env);
+    let (status, text) = running.end();
+    Output { code: status.code().unwrap_or(-1), text, errors: running.errors() }
 }
 
 #[test]
