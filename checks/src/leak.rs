@@ -1,12 +1,11 @@
 //! Leak detection: known credentials in every form, known shapes of tokens, long runs of hex digits.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
 use regex::Regex;
-use std::collections::BTreeSet;
+use sabot_engine::spellings;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// So much of a credential, in one piece, is taken for a leak of it.
-const PIECE: usize = 12;
+/// So much of a credential, in one piece, is taken for a leak of it; one that is shorter can't be looked for.
+pub(crate) const PIECE: usize = 12;
 
 /// So many hex digits in a row are taken for a secret.
 const HEX_RUN: usize = 20;
@@ -45,7 +44,7 @@ pub(crate) struct Leak {
 #[derive(Debug)]
 pub(crate) struct Canaries {
     /// Pieces of each credential, by the form in which they stand.
-    pieces: Vec<(&'static str, BTreeSet<Vec<u8>>)>,
+    pieces: BTreeMap<String, BTreeSet<Vec<u8>>>,
     shapes: Vec<(&'static str, Regex)>,
     exempt: Vec<Regex>,
 }
@@ -53,19 +52,13 @@ pub(crate) struct Canaries {
 impl Canaries {
     /// Looks for `secrets`; the values of the JSON fields `exempt` may hold long runs of hex digits.
     pub(crate) fn new(secrets: Vec<String>, exempt: &[String]) -> Self {
-        let forms: [(&'static str, fn(&str) -> Vec<Vec<u8>>); 3] = [
-            ("a credential", |secret| vec![secret.into()]),
-            ("a credential, URL-encoded", |secret| {
-                vec![percent(secret, false).into(), percent(secret, true).into()]
-            }),
-            ("a credential, in base64", in_base64),
-        ];
-        let pieces = forms
-            .into_iter()
-            .map(|(name, form)| {
-                (name, secrets.iter().flat_map(|secret| form(secret)).flat_map(pieces_of).collect())
-            })
-            .collect();
+        let mut pieces: BTreeMap<String, BTreeSet<Vec<u8>>> = BTreeMap::new();
+        for (spelling, form) in secrets.iter().flat_map(|secret| spellings(secret)) {
+            pieces
+                .entry(spelling.to_string())
+                .or_default()
+                .extend(form.as_bytes().windows(PIECE).map(<[u8]>::to_vec));
+        }
         let compile = |expression: &str| Regex::new(expression).ok();
         Self {
             pieces,
@@ -95,7 +88,7 @@ impl Canaries {
         for (what, pieces) in &self.pieces {
             // Sorted pieces: each window of the text is looked up once, whatever the number of credentials.
             let at = text.as_bytes().windows(PIECE).position(|window| pieces.contains(window));
-            found.extend(at.map(|at| ((*what).to_owned(), at)));
+            found.extend(at.map(|at| (what.clone(), at)));
         }
         for (what, shape) in &self.shapes {
             found.extend(shape.find(text).map(|found| ((*what).to_owned(), found.start())));
@@ -118,34 +111,11 @@ impl Canaries {
     }
 }
 
-/// Every run of [`PIECE`] bytes; a shorter value counts as a whole only when it is long enough to be one.
-fn pieces_of(form: Vec<u8>) -> Vec<Vec<u8>> {
-    form.windows(PIECE).map(<[u8]>::to_vec).collect()
-}
-
-/// Every byte, or only those that must be, as `%XX`.
-fn percent(text: &str, every: bool) -> String {
-    let plain = |byte: u8| !every && (byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte));
-    text.bytes()
-        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
-}
-
-/// The digits that stand for the credential wherever it begins within three bytes.
-fn in_base64(secret: &str) -> Vec<Vec<u8>> {
-    (0..3)
-        .map(|shift| {
-            let mut bytes = vec![b'x'; shift];
-            bytes.extend_from_slice(secret.as_bytes());
-            let encoded = STANDARD_NO_PAD.encode(&bytes);
-            encoded.as_bytes()[(shift * 8).div_ceil(6)..bytes.len() * 8 / 6].to_vec()
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD_NO_PAD;
 
     const SECRET: &str = "xK9/mQ2+pL7wR4tY8v";
 

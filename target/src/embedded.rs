@@ -1,7 +1,8 @@
 //! The embedded platform, described: the default target. It is a description like any other.
 
 use crate::description::{
-    Answer, Database, Lever, Levers, Reach, Readiness, Row, Service, Shape, Target, Upstream, Wire, Words,
+    Answer, Database, Lever, Levers, Reach, Readiness, Row, SchemaLever, Service, Shape, Target, Upstream,
+    Wire, Words,
 };
 use std::time::Duration;
 
@@ -207,7 +208,19 @@ fn levers() -> Levers {
         period,
         time_limit: lever("SABOT_READINESS_TIME_LIMIT_FOR", "{dependency}={value}"),
         commit: lever("SABOT_COMMIT_ID", "{value}"),
-        address: pairs(&[("brevo", "SABOT_BREVO_URL"), ("artifact_store", "SABOT_ARTIFACT_STORE_URL")]),
+        schema: Some(SchemaLever {
+            database: "platform".into(),
+            change: "ALTER TABLE sabot_migrations RENAME TO sabot_migrations_gone".into(),
+            look: "SELECT to_regclass('sabot_migrations') IS NULL".into(),
+            undo: "ALTER TABLE sabot_migrations_gone RENAME TO sabot_migrations".into(),
+        }),
+        off: vec![
+            ("brevo".into(), vec!["SABOT_BREVO_API_KEY".into()]),
+            (
+                "artifact_store".into(),
+                vec!["SABOT_ARTIFACT_STORE_URL".into(), "SABOT_ARTIFACT_STORE_TOKEN".into()],
+            ),
+        ],
     }
 }
 

@@ -34,12 +34,12 @@ impl Lane {
         target: Arc<Target>,
         binaries: Binaries,
         server: Arc<Server>,
+        secrets: BTreeMap<String, String>,
     ) -> Result<Self, TargetError> {
         let mut stand_ins = BTreeMap::new();
         for (name, answers) in &target.stand_ins {
             stand_ins.insert(name.clone(), stand_in::start(name, answers).await?);
         }
-        let secrets = target.secrets.iter().map(|(name, shape)| (name.clone(), fill(shape))).collect();
         let client = client()?;
         let mut lane = Self {
             index,
@@ -323,23 +323,4 @@ fn client() -> Result<reqwest::Client, TargetError> {
 /// Where a wire leads before its upstream is known: the discard port, where nobody listens.
 fn nowhere() -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, 9))
-}
-
-/// A secret of this shape, each `#` a random hex digit.
-fn fill(shape: &str) -> String {
-    let mut random = vec![0_u8; shape.len()];
-    // Without randomness the digits are all the same: still a canary, only a guessable one on loopback.
-    if let Err(error) = getrandom::fill(&mut random) {
-        tracing::warn!(%error, "no randomness for the lane's secrets");
-    }
-    let digits = b"0123456789abcdef";
-    shape
-        .chars()
-        .zip(random)
-        .map(
-            |(character, byte)| {
-                if character == '#' { char::from(digits[usize::from(byte % 16)]) } else { character }
-            },
-        )
-        .collect()
 }

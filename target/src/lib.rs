@@ -17,13 +17,14 @@ mod error;
 mod instance;
 mod lane;
 mod process;
+mod random;
 mod stand_in;
 mod stock;
 mod wardrobe;
 
 pub use binaries::Binaries;
 pub use description::{
-    Answer, Database, Lever, Levers, Reach, Readiness, Row, Service, Shape, Target, Upstream,
+    Answer, Database, Lever, Levers, Reach, Readiness, Row, SchemaLever, Service, Shape, Target, Upstream,
     Wire as WireSpec, Words,
 };
 pub use error::TargetError;

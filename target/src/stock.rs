@@ -1,7 +1,8 @@
 //! What lanes share: the throwaway server, the template databases, and the binaries.
 
-use crate::{Binaries, Lane, Target, TargetError};
+use crate::{Binaries, Lane, Target, TargetError, random};
 use sabot_sandbox::postgres::{Options, Server};
+use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,20 +34,25 @@ impl Stock {
         &self.target
     }
 
-    /// Starts a lane. The first one also starts the shared server and makes the templates.
+    /// Starts a lane. The first one also starts the shared server and makes the templates. Every credential goes to
+    /// `tell` before anything is started that could print it.
     ///
     /// # Errors
     /// [`TargetError`], with the last log lines of a service that did not start.
-    pub async fn open(&self, index: usize) -> Result<Lane, TargetError> {
-        let server = self.server.get_or_try_init(|| self.prepare()).await?;
-        Lane::start(index, self.target.clone(), self.binaries.clone(), server.clone()).await
+    pub async fn open(&self, index: usize, tell: &(dyn Fn(&str) + Sync)) -> Result<Lane, TargetError> {
+        let server = self.server.get_or_try_init(|| self.prepare(tell)).await?;
+        let secrets = self.target.secrets.iter().map(|(name, shape)| (name.clone(), random::fill(shape)));
+        let secrets: BTreeMap<_, _> = secrets.collect();
+        secrets.values().for_each(|secret| tell(secret));
+        Lane::start(index, self.target.clone(), self.binaries.clone(), server.clone(), secrets).await
     }
 
-    async fn prepare(&self) -> Result<Arc<Server>, TargetError> {
+    async fn prepare(&self, tell: &(dyn Fn(&str) + Sync)) -> Result<Arc<Server>, TargetError> {
         for service in &self.target.services {
             self.binaries.same_build(&service.program).await?;
         }
         let server = Server::start(Options::default()).await?;
+        tell(server.password());
         for database in &self.target.databases {
             let template = template(&database.name);
             server.create_database(&template).await?;
@@ -62,7 +68,7 @@ impl Stock {
             .split_first()
             .ok_or_else(|| TargetError::NoSuch { what: "a migration", name: String::new() })?;
         let mut command = Command::new(self.binaries.find(program)?);
-        command.args(args).env(env, url).stdin(Stdio::null()).kill_on_drop(true);
+        command.args(args).env_clear().env(env, url).stdin(Stdio::null()).kill_on_drop(true);
         let failed = |reason: String, log: String| TargetError::Command {
             command: command_line.join(" "),
             reason,

@@ -8,11 +8,13 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 /// The longest that a check waits for any one answer; far beyond every limit that is judged.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One answer, as it came.
 #[derive(Debug, Clone)]
 pub(crate) struct Answer {
+    /// The HTTP status; 0 when none came within [`PATIENCE`]. That is for the check to judge: silence is what some of
+    /// them guard against.
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
@@ -32,13 +34,22 @@ pub(crate) struct Row {
 pub(crate) async fn ask(lane: &Lane, instance: &Instance, path: &str) -> Judgement<Answer> {
     let what = || format!("asking {} for {path}", instance.service());
     let begun = Instant::now();
-    let response = lane.client().get(instance.url(path)).timeout(PATIENCE).send().await.context(what())?;
+    match fetch(lane, &instance.url(path)).await {
+        Ok(answer) => Ok(Answer { took: begun.elapsed(), ..answer }),
+        Err(error) if error.is_timeout() => {
+            Ok(Answer { status: 0, headers: Vec::new(), body: String::new(), took: begun.elapsed() })
+        }
+        Err(error) => Err(error).context(what()),
+    }
+}
+
+async fn fetch(lane: &Lane, url: &str) -> Result<Answer, reqwest::Error> {
+    let response = lane.client().get(url).timeout(PATIENCE).send().await?;
     let status = response.status().as_u16();
     let header =
         |value: &reqwest::header::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
     let headers = response.headers().iter().map(|(name, value)| (name.to_string(), header(value))).collect();
-    let body = response.text().await.context(what())?;
-    Ok(Answer { status, headers, body, took: begun.elapsed() })
+    Ok(Answer { status, headers, body: response.text().await?, took: Duration::ZERO })
 }
 
 /// Asks `instance` for its readiness.
@@ -51,11 +62,9 @@ pub(crate) fn readiness(lane: &Lane) -> &Readiness {
     &lane.target().readiness
 }
 
-/// The services whose readiness is declared, each once.
+/// Every service of the target, whether any dependency of it is declared or not.
 pub(crate) fn services(lane: &Lane) -> Vec<&str> {
-    let mut services: Vec<_> = readiness(lane).matrix.iter().map(|row| row.service.as_str()).collect();
-    services.dedup();
-    services
+    lane.target().services.iter().map(|service| service.name.as_str()).collect()
 }
 
 impl Answer {
@@ -78,17 +87,27 @@ impl Answer {
         self.rows(shape).into_iter().find(|row| row.name == name)
     }
 
-    /// Status, overall and rows on one line, for evidence: never the body itself, which might hold a secret.
-    pub(crate) fn sketch(&self, shape: &Shape) -> String {
-        let rows: Vec<_> = self
-            .rows(shape)
-            .iter()
-            .map(|row| match &row.error {
-                Some(error) => format!("{} {} ({error})", row.name, row.status),
-                None => format!("{} {}", row.name, row.status),
-            })
-            .collect();
-        format!("HTTP {}, overall {}: {}", self.status, self.overall(shape), rows.join(", "))
+    /// Status, overall and rows on one line, for evidence. Of what the target wrote freely only its length is told: it
+    /// might hold a secret.
+    pub(crate) fn sketch(&self, readiness: &Readiness) -> String {
+        if self.status == 0 {
+            return format!("no answer within {PATIENCE:?}");
+        }
+        let (shape, words) = (&readiness.shape, &readiness.words);
+        let word = |text: &str| {
+            let known = [&words.ok, &words.degraded, &words.failed, &readiness.unauthorised];
+            if known.iter().any(|word| *word == text) {
+                text.to_owned()
+            } else {
+                format!("text of {} bytes", text.len())
+            }
+        };
+        let row = |row: &Row| match &row.error {
+            Some(error) => format!("{} {} ({})", row.name, word(&row.status), word(error)),
+            None => format!("{} {}", row.name, word(&row.status)),
+        };
+        let rows: Vec<_> = self.rows(shape).iter().map(row).collect();
+        format!("HTTP {}, overall {}: {}", self.status, word(&self.overall(shape)), rows.join(", "))
     }
 }
 

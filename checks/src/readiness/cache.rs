@@ -2,7 +2,8 @@
 
 use super::answer::{Answer, readiness, ready, services};
 use super::faults::SLACK;
-use crate::sabotage::{rules, setting};
+use crate::sabotage::rules::{self, Place, SetRules};
+use crate::sabotage::setting;
 use futures_util::future::try_join_all;
 use sabot_engine::{Check, Context as _, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_target::{Instance, Lane, Reach, Row, Target};
@@ -29,7 +30,7 @@ pub(super) fn check() -> Check<Lane> {
                   counted on the wires, and after the period a burst costs exactly one more",
         remedy: "keep the last result for its period and let one probe serve all who wait for it",
         needs: &[Need::Services, Need::Wires],
-        registry_walk: true,
+        registry_walk: false,
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(40),
         no_cause: None,
@@ -156,9 +157,9 @@ impl Probes {
 
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     let readiness = &target.readiness;
+    let mut sabotages = Vec::new();
     let http = readiness.matrix.iter().find(|row| matches!(row.reach, Reach::Http { .. }));
     let postgres = readiness.matrix.iter().rev().find(|row| matches!(row.reach, Reach::Postgres { .. }));
-    let mut sabotages = Vec::new();
     if let Some(lever) = &readiness.levers.period {
         for row in http.into_iter().chain(postgres) {
             let turn = |id: &str, mistake: &str, period: Duration| {
@@ -168,26 +169,68 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
                 setting::turned(&[ID], &id, mistake, vec![(row.service.clone(), vec![setting])])
             };
             sabotages.push(turn("period-a-tenth", "the cache period lost a zero", row.period / 10));
-            sabotages.push(turn("no-cache", "a probe for each caller", Duration::from_millis(1)));
+            sabotages.push(turn(
+                "no-cache",
+                "the cache was switched off for a test",
+                Duration::from_millis(1),
+            ));
+            sabotages.push(turn(
+                "never-again",
+                "the cache period is in the wrong unit",
+                Duration::from_secs(3600),
+            ));
         }
     }
-    if let Some(Row { service, reach: Reach::Http { wire, path }, .. }) = http {
-        let (wire, path) = (wire.clone(), path.clone());
-        let set = move |instance: &Instance| {
-            let rule = Rule::on(Match::path(&path)).repeat(5, Shown::First);
-            Ok(vec![instance.http(&wire)?.set(rule).tally().clone()])
-        };
-        let mistake = "the HTTP client below the probe retries by itself";
-        sabotages.push(rules::http(
-            &[ID],
-            "probe-repeated",
-            mistake,
-            service,
-            &readiness.path,
-            Arc::new(set),
-        ));
+    for row in http.into_iter().chain(postgres) {
+        sabotages.push(repeated(row, &readiness.path));
     }
+    sabotages.extend(http.and_then(|row| for_each_caller(row, &readiness.path)));
     sabotages
+}
+
+/// Each probe reaches the upstream several times.
+fn repeated(row: &Row, path: &str) -> Sabotage<Lane> {
+    const TIMES: u32 = 5;
+    let mistake = "the client below the probe retries by itself";
+    let id = format!("probe-repeated-{}", row.dependency);
+    let place = Place { service: &row.service, path, under: None };
+    match row.reach.clone() {
+        Reach::Http { wire, path } => {
+            let set: Arc<SetRules> = Arc::new(move |instance| {
+                let rule = Rule::on(Match::path(&path)).repeat(TIMES, Shown::First);
+                let tally = instance.http(&wire).map(|wire| wire.set(rule).tally().clone());
+                Box::pin(async { Ok(vec![tally?]) })
+            });
+            rules::http(&[ID], &id, mistake, &place, set)
+        }
+        Reach::Postgres { wire, probe } | Reach::Loop { wire, statement: probe, .. } => {
+            let rule = move || pg::Rule::on(pg::Match::contains(&probe)).repeat(TIMES);
+            rules::sql(&[ID], &id, mistake, &place, &wire, rule)
+        }
+    }
+}
+
+/// A reaction: for each request that comes in, one goes out to the upstream.
+fn for_each_caller(row: &Row, asked: &str) -> Option<Sabotage<Lane>> {
+    let Reach::Http { wire, path } = row.reach.clone() else { return None };
+    let ready = asked.to_owned();
+    let set: Arc<SetRules> = Arc::new(move |instance| {
+        let (rule, mut seen) = Rule::on(Match::path(&ready)).notify();
+        let tally = instance.inbound().set(rule).tally().clone();
+        let upstream = instance.http(&wire).map(|wire| format!("{}{path}", wire.url()));
+        Box::pin(async move {
+            let (upstream, client) = (upstream?, reqwest::Client::new());
+            tokio::spawn(async move {
+                while seen.next().await.is_some() {
+                    // What comes back is nobody's: the probe that should not have been has been made.
+                    drop(client.get(&upstream).timeout(SLACK).send().await);
+                }
+            });
+            Ok(vec![tally])
+        })
+    });
+    let place = Place { service: &row.service, path: asked, under: None };
+    Some(rules::http(&[ID], "probe-for-each-caller", "the cache is there and is not asked", &place, set))
 }
 
 #[cfg(test)]

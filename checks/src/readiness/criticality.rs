@@ -4,11 +4,16 @@
 use super::answer::{Answer, readiness};
 use super::faults::{self, Fault, SLACK};
 use super::watch::until;
-use crate::sabotage::{json, setting};
+use crate::sabotage::rules::{self, Place};
+use crate::sabotage::{json, schema, setting};
+use bytes::Bytes;
 use futures_util::future::try_join_all;
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
-use sabot_target::{Instance, Lane, Readiness, Row, Shape, Target};
+use sabot_target::{Instance, Lane, Reach, Readiness, Row, Shape, Target};
+use sabot_wire::http::{Match, Rule};
+use sabot_wire::pg;
 use serde_json::Value;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 const ID: &str = "readiness.criticality";
@@ -24,7 +29,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "set the dependency's criticality as the matrix declares it, and let only a critical one that failed \
                  answer 503",
         needs: &[Need::Services, Need::Wires],
-        registry_walk: true,
+        registry_walk: false,
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(60),
         no_cause: None,
@@ -106,7 +111,6 @@ impl Trial<'_> {
     /// Waits until the answer is as expected; a finding and `false` when it does not come to that in time.
     async fn comes_to(&self, expected: &Expected, when: &str) -> Judgement<bool> {
         let limit = self.limit();
-        let shape = &self.readiness.shape;
         let wrong_for_good =
             |answer: &Answer| self.is(answer, expected) || self.contradicts(answer, expected);
         let seen = until(self.cx.lane(), self.instance, limit, wrong_for_good).await?;
@@ -116,7 +120,7 @@ impl Trial<'_> {
         }
         let subject = format!("{}: {} {when}", self.row.service, self.row.dependency);
         let criticality = if self.row.critical { "critical" } else { "not critical" };
-        let finding = Finding::new(subject, expected.sketch(), answer.sketch(shape))
+        let finding = Finding::new(subject, expected.sketch(), answer.sketch(self.readiness))
             .evidence(format!("the matrix declares it {criticality}; awaited for {limit:?}"));
         self.cx.find(finding);
         Ok(false)
@@ -185,11 +189,57 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
             sabotages.push(setting::turned(&[ID], &id, mistake, vec![(row.service.clone(), vec![setting])]));
         }
     }
+    if let Some(lever) = &readiness.levers.schema {
+        let mistake = "a service is rolled out before its migration";
+        sabotages.push(schema::changed(&[ID], "migration-missing", mistake, lever));
+    }
     if let Some(service) = target.services.first() {
         sabotages.push(wrong_row(readiness, &service.name));
-        sabotages.push(credentials_as_failure(readiness, &service.name));
+        sabotages.extend(credentials_as_failure(readiness));
+        sabotages.push(never_recovers(readiness, &service.name));
     }
+    sabotages.extend(readiness.matrix.iter().rev().find_map(|row| too_heavy(readiness, row)));
     sabotages
+}
+
+/// The probe can't end within its time limit.
+fn too_heavy(readiness: &Readiness, row: &Row) -> Option<Sabotage<Lane>> {
+    let Reach::Postgres { wire, probe } = &row.reach else { return None };
+    let mistake = "the probe waits for a lock that a report holds";
+    let (matching, marked) = (probe.clone(), probe.clone());
+    let rule = move || {
+        let heavy = format!("FROM pg_sleep(30) {marked}");
+        pg::Rule::on(pg::Match::contains(&matching)).rewrite(pg::Pattern::literal(&marked), heavy)
+    };
+    let place = Place { service: &row.service, path: &readiness.path, under: None };
+    Some(rules::sql(&[ID], "probe-too-heavy", mistake, &place, wire, rule))
+}
+
+/// Once it has answered 503 it answers the same for ever.
+fn never_recovers(readiness: &Readiness, service: &str) -> Sabotage<Lane> {
+    let mistake = "a circuit breaker opens and never closes";
+    let path = readiness.path.clone();
+    let latched = json::inbound(move || {
+        let last: Mutex<Option<Bytes>> = Mutex::default();
+        Rule::on(Match::path(&path)).rewrite_response(move |response| {
+            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            match &*last {
+                Some(body) if response.status != 503 => {
+                    response.status = 503;
+                    response.body = body.clone();
+                }
+                Some(_) => {}
+                None if response.status == 503 => *last = Some(response.body.clone()),
+                None => {}
+            }
+        })
+    });
+    let first_http = readiness
+        .matrix
+        .iter()
+        .find(|row| row.service == service && row.critical && matches!(row.reach, Reach::Http { .. }));
+    let under = first_http.map(|row| (row.reach.wire(), 500));
+    rules::http(&[ID], "never-recovers", mistake, &Place { service, path: &readiness.path, under }, latched)
 }
 
 /// The names of two rows change places.
@@ -210,14 +260,21 @@ fn wrong_row(readiness: &Readiness, service: &str) -> Sabotage<Lane> {
 }
 
 /// Refused credentials are shown as an ordinary failure.
-fn credentials_as_failure(readiness: &Readiness, service: &str) -> Sabotage<Lane> {
+fn credentials_as_failure(readiness: &Readiness) -> Option<Sabotage<Lane>> {
+    let row = readiness.matrix.iter().find(|row| matches!(row.reach, Reach::Http { .. }))?;
     let (names, unauthorised) = (readiness.shape.clone(), readiness.unauthorised.clone());
-    let mistake = "an expired key is shown as an outage of the provider, so the wrong people are woken";
-    json::rewriting(&[ID], "credentials-unnamed", mistake, service, &readiness.path, move |envelope| {
-        for row in envelope.get_mut(&names.rows).and_then(Value::as_array_mut).into_iter().flatten() {
-            if row.get(&names.error).and_then(Value::as_str) == Some(&unauthorised) {
-                row[&names.error] = "unreachable".into();
+    let path = readiness.path.clone();
+    let unnamed = json::inbound(move || {
+        let (names, unauthorised) = (names.clone(), unauthorised.clone());
+        Rule::on(Match::path(&path)).rewrite_response(json::change(move |envelope| {
+            for row in envelope.get_mut(&names.rows).and_then(Value::as_array_mut).into_iter().flatten() {
+                if row.get(&names.error).and_then(Value::as_str) == Some(&unauthorised) {
+                    row[&names.error] = "unreachable".into();
+                }
             }
-        }
-    })
+        }))
+    });
+    let mistake = "an expired key is shown as an outage of the provider, so the wrong people are woken";
+    let place = Place { service: &row.service, path: &readiness.path, under: Some((row.reach.wire(), 401)) };
+    Some(rules::http(&[ID], "credentials-unnamed", mistake, &place, unnamed))
 }

@@ -1,6 +1,7 @@
 //! `readiness.envelope`: every service answers in exactly the agreed shape, and its results are recent.
 
 use super::answer::{Answer, readiness, ready, services};
+use super::faults::{self, Fault};
 use super::watch::until;
 use crate::sabotage::{json, setting};
 use futures_util::future::try_join_all;
@@ -26,7 +27,7 @@ pub(super) fn check() -> Check<Lane> {
                   results that are probed again after their period, in every service alike",
         remedy: "make every service answer with the same envelope type, and let each answer carry the time of the \
                  probe that it reports",
-        needs: &[Need::Services],
+        needs: &[Need::Services, Need::Wires],
         registry_walk: false,
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(20),
@@ -36,43 +37,52 @@ pub(super) fn check() -> Check<Lane> {
 }
 
 async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
+    let each = services(cx.lane()).into_iter().map(|service| judge_service(cx, service));
+    try_join_all(each).await.map(|_: Vec<()>| ())
+}
+
+/// All well on the shared instance, then with every dependency refused on an instance of its own.
+async fn judge_service(cx: &Cx<'_, Lane>, service: &str) -> Judgement {
     let lane = cx.lane();
-    try_join_all(services(lane).into_iter().map(|service| async move {
-        let instance = lane.service(service)?;
-        let begun = OffsetDateTime::now_utc();
-        let first = ready(lane, instance).await?;
-        cx.examined(1);
-        let shaped = shape(cx, instance, &first);
-        if shaped {
-            recent(cx, instance, begun).await?;
-        }
-        Ok(())
-    }))
-    .await
-    .map(|_: Vec<()>| ())
+    let instance = lane.service(service)?;
+    // The first answer may have to probe; those after it must probe again once their period has passed.
+    let first = ready(lane, instance).await?;
+    if shape(cx, service, "all well", Some(200), &first) {
+        recent(cx, instance).await?;
+    }
+    let broken = lane.further(service, &Vec::new()).await?;
+    for wire in broken.wires().values() {
+        faults::take_down(wire, Fault::Refused)?;
+    }
+    let refused = ready(lane, &broken).await?;
+    shape(cx, service, "all dependencies refused", None, &refused);
+    broken.stop().await;
+    Ok(())
 }
 
 /// Reports every deviation of one answer; true when its rows can be read at all.
-fn shape(cx: &Cx<'_, Lane>, instance: &Instance, answer: &Answer) -> bool {
-    let service = instance.service();
+fn shape(cx: &Cx<'_, Lane>, service: &str, when: &str, status: Option<u16>, answer: &Answer) -> bool {
+    cx.examined(1);
     let readiness = readiness(cx.lane());
     let names = &readiness.shape;
     let wrong = |subject: &str, expected: String, observed: String| {
-        cx.find(Finding::new(format!("{service}: {subject}"), expected, observed));
+        cx.find(Finding::new(format!("{service}, {when}: {subject}"), expected, observed));
     };
-    if answer.status != 200 {
-        wrong("status with all well", "200".into(), answer.status.to_string());
+    if status.is_some_and(|status| answer.status != status) {
+        let observed = if answer.status == 0 { "no answer".into() } else { answer.status.to_string() };
+        wrong("status", "200".into(), observed);
     }
     let content_type = answer.headers.iter().find(|(name, _)| name == "content-type");
     let content_type = content_type.map_or("none", |(_, value)| value.as_str());
     if !content_type.starts_with("application/json") {
-        wrong("content type", "application/json".into(), content_type.into());
+        wrong("content type", "application/json".into(), describe(Some(&content_type.into())));
     }
     let Some(Value::Object(envelope)) = answer.json() else {
         wrong("body", "a JSON object".into(), format!("{} bytes that are none", answer.body.len()));
         return false;
     };
     fields(&wrong, "the envelope", &envelope, &[&names.overall, &names.service, &names.commit, &names.rows]);
+    expect_text(&wrong, &envelope, &names.overall, |text| is_word(readiness, text), &vocabulary(readiness));
     expect_text(&wrong, &envelope, &names.service, |text| text == service, service);
     expect_text(&wrong, &envelope, &names.commit, |text| !text.is_empty(), "a commit id");
     let rows = envelope.get(&names.rows).and_then(Value::as_array).filter(|rows| !rows.is_empty());
@@ -85,6 +95,16 @@ fn shape(cx: &Cx<'_, Lane>, instance: &Instance, answer: &Answer) -> bool {
     }
     overall(&wrong, readiness, &envelope, rows);
     true
+}
+
+fn vocabulary(readiness: &Readiness) -> String {
+    let words = &readiness.words;
+    format!("{}, {} or {}", words.ok, words.degraded, words.failed)
+}
+
+fn is_word(readiness: &Readiness, text: &str) -> bool {
+    let words = &readiness.words;
+    [&words.ok, &words.degraded, &words.failed].iter().any(|word| *word == text)
 }
 
 type Wrong<'a> = dyn Fn(&str, String, String) + 'a;
@@ -128,15 +148,8 @@ fn row_shape(wrong: &Wrong<'_>, readiness: &Readiness, row: &Value) {
         row,
         &[&names.name, &names.status, &names.latency, &names.error, &names.checked_at],
     );
-    let vocabulary = [&words.ok, &words.degraded, &words.failed];
-    let known = |text: &str| vocabulary.iter().any(|word| *word == text);
-    expect_text(
-        &wrong,
-        row,
-        &names.status,
-        known,
-        &format!("{}, {} or {}", words.ok, words.degraded, words.failed),
-    );
+    expect_text(&wrong, row, &names.name, |text| !text.is_empty(), "the dependency's name");
+    expect_text(&wrong, row, &names.status, |text| is_word(readiness, text), &vocabulary(readiness));
     let well = row.get(&names.status).and_then(Value::as_str) == Some(&words.ok);
     match row.get(&names.error) {
         Some(Value::Null) if well => {}
@@ -149,8 +162,9 @@ fn row_shape(wrong: &Wrong<'_>, readiness: &Readiness, row: &Value) {
     {
         wrong(&names.latency, "a whole number of milliseconds, not negative".into(), describe(Some(latency)));
     }
-    let utc = |text: &str| text.ends_with('Z') && OffsetDateTime::parse(text, &Rfc3339).is_ok();
-    expect_text(&wrong, row, &names.checked_at, utc, "a time after RFC 3339 in UTC");
+    let past = |time: OffsetDateTime| time <= OffsetDateTime::now_utc() + SLACK;
+    let utc = |text: &str| text.ends_with('Z') && OffsetDateTime::parse(text, &Rfc3339).is_ok_and(past);
+    expect_text(&wrong, row, &names.checked_at, utc, "a time after RFC 3339 in UTC, not in the future");
 }
 
 /// The overall status follows from the rows; with all well it is the word for well.
@@ -166,8 +180,9 @@ fn overall(wrong: &Wrong<'_>, readiness: &Readiness, envelope: &Map<String, Valu
     }
 }
 
-/// Every result is fresh in the first answer, and probed again once its period has passed.
-async fn recent(cx: &Cx<'_, Lane>, instance: &Instance, begun: OffsetDateTime) -> Judgement {
+/// Every result is probed again once its period has passed.
+async fn recent(cx: &Cx<'_, Lane>, instance: &Instance) -> Judgement {
+    let begun = OffsetDateTime::now_utc();
     let lane = cx.lane();
     let readiness = readiness(lane);
     let shape = &readiness.shape;
@@ -198,7 +213,8 @@ async fn recent(cx: &Cx<'_, Lane>, instance: &Instance, begun: OffsetDateTime) -
 fn describe(value: Option<&Value>) -> String {
     match value {
         None => "nothing".into(),
-        Some(Value::String(text)) if text.len() > 60 => format!("a text of {} bytes", text.len()),
+        // Longer ones might hold a secret.
+        Some(Value::String(text)) if text.len() > 16 => format!("a text of {} bytes", text.len()),
         Some(Value::Array(items)) => format!("a list of {}", items.len()),
         Some(Value::Object(_)) => "an object".into(),
         Some(other) => format!("`{other}`"),
@@ -238,6 +254,12 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
             "result-stale",
             "the time shown is that of the start, not of the probe",
             age,
+            &names.checked_at,
+        ),
+        on_rows(
+            "time-in-the-future",
+            "two clocks, one of them wrong",
+            |row, field| replace(row, field, "2999-01-01T00:00:00Z"),
             &names.checked_at,
         ),
         on_rows("time-local", "one service writes local time", local, &names.checked_at),

@@ -4,12 +4,13 @@
 use super::answer::{readiness, ready, services};
 use super::faults::{self, Fault};
 use super::watch::until;
-use crate::sabotage::{rules, setting};
+use crate::sabotage::rules::{self, Place};
+use crate::sabotage::{composed, json, setting};
 use futures_util::future::try_join_all;
 use sabot_engine::{CannotTell, Check, Cx, Finding, Judgement, Level, Need, Sabotage, Series, Sharing};
-use sabot_target::{Instance, Lane, Row, Target};
+use sabot_target::{Instance, Lane, Lever, Reach, Readiness, Row, Target};
 use sabot_wire::http::{Match, Rule};
-use std::sync::Arc;
+use sabot_wire::pg;
 use std::time::Duration;
 
 const ID: &str = "readiness.latency";
@@ -46,7 +47,12 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
         cold_all_well(cx, service).await?;
         cold_all_hanging(cx, service).await?;
     }
-    // Each on an instance of its own; what is measured is one answer at a time, and the machine has time to spare.
+    if cx.is_red() {
+        // What is slow cold need not be waited for warm.
+        return Ok(());
+    }
+    // Each on an instance of its own, side by side: what each measures is one answer at a time, and the company of the
+    // others can only make it slower.
     let rows = readiness(cx.lane()).matrix.iter();
     try_join_all(rows.map(|row| warm_one_hanging(cx, row))).await.map(|_: Vec<()>| ())
 }
@@ -101,7 +107,10 @@ async fn warm_one_hanging(cx: &Cx<'_, Lane>, row: &Row) -> Judgement {
     let shows = |answer: &super::answer::Answer| {
         answer.row(&readiness.shape, &row.dependency).is_some_and(|row| row.status != *well)
     };
-    drop(until(lane, &instance, limit, shows).await?);
+    if until(lane, &instance, limit, shows).await?.is_err() {
+        let told = format!("{}: {} never showed that it hangs", row.service, row.dependency);
+        return Err(CannotTell::new(told));
+    }
     percentile(cx, &instance, &format!("{}: warm, {} hanging", row.service, row.dependency)).await?;
     instance.stop().await;
     Ok(())
@@ -131,8 +140,8 @@ async fn measure(cx: &Cx<'_, Lane>, instance: &Instance, what: &str, limit: Dura
     for _ in 0..SAMPLES {
         let answer = ready(cx.lane(), instance).await?;
         samples.push(answer.took);
-        // Twenty answers over the limit decide the percentile: no more are needed.
-        if samples.iter().filter(|took| **took > limit * 2).count() > SAMPLES / 10 {
+        // More than one in twenty far over the limit decide the percentile: no more are needed.
+        if samples.iter().filter(|took| **took > limit + limit / 10).count() > SAMPLES / 20 {
             break;
         }
         tokio::time::sleep(PACE).await;
@@ -147,30 +156,49 @@ async fn measure(cx: &Cx<'_, Lane>, instance: &Instance, what: &str, limit: Dura
 
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     let readiness = &target.readiness;
+    let limit = readiness.p95;
     let mut sabotages = Vec::new();
-    if let (Some(lever), Some(row)) = (&readiness.levers.time_limit, readiness.matrix.first()) {
-        let setting = lever.pull(&row.service, &[&row.dependency], "8s");
-        let mistake = "a probe is given the time limit of an ordinary query";
-        sabotages.push(setting::turned(
-            &[ID],
-            "time-limit-8s",
-            mistake,
-            vec![(row.service.clone(), vec![setting])],
-        ));
-    }
     if let Some(service) = target.services.last() {
-        let limit = readiness.p95;
+        let place = Place { service: &service.name, path: &readiness.path, under: None };
         for (id, mistake, delay) in [
             ("slow", "readiness does work of its own before it answers", limit * 2),
             ("just-over", "readiness is slower than its limit by a little", limit + limit / 5),
         ] {
             let path = readiness.path.clone();
-            let set = move |instance: &Instance| {
-                let rule = Rule::on(Match::path(&path)).delay_response(delay);
-                Ok(vec![instance.inbound().set(rule).tally().clone()])
-            };
-            sabotages.push(rules::http(&[ID], id, mistake, &service.name, &readiness.path, Arc::new(set)));
+            let slow = json::inbound(move || Rule::on(Match::path(&path)).delay_response(delay));
+            sabotages.push(rules::http(&[ID], id, mistake, &place, slow));
         }
     }
+    let row = readiness.matrix.iter().rev().find(|row| matches!(row.reach, Reach::Postgres { .. }));
+    if let (Some(row), Some(period), Some(time_limit)) =
+        (row, &readiness.levers.period, &readiness.levers.time_limit)
+    {
+        let pull = |lever: &Lever, value: &str| lever.pull(&row.service, &[&row.dependency], value);
+        let turned = |id: &str, mistake: &str, settings| {
+            setting::turned(&[ID], id, mistake, vec![(row.service.clone(), settings)])
+        };
+        let mistake = "a probe is given the time limit of an ordinary query";
+        sabotages.push(turned("time-limit-4s", mistake, vec![pull(time_limit, "4s")]));
+        let mistake =
+            "no result is ever young enough to be served, so every caller waits for a hanging dependency";
+        sabotages.push(turned("warm-awaited", mistake, vec![pull(time_limit, "700ms"), pull(period, "1ms")]));
+        sabotages.push(heavy_probe(readiness, row, turned("", "", vec![pull(time_limit, "2s")])));
+    }
     sabotages
+}
+
+/// The probe takes longer than the answer may, and its time limit lets it.
+fn heavy_probe(readiness: &Readiness, row: &Row, generous: Sabotage<Lane>) -> Sabotage<Lane> {
+    let (wire, probe) = match &row.reach {
+        Reach::Postgres { wire, probe } => (wire.clone(), probe.clone()),
+        Reach::Http { .. } | Reach::Loop { .. } => (String::new(), String::new()),
+    };
+    let delay = readiness.p95 + readiness.p95 / 5;
+    let place = Place { service: &row.service, path: &readiness.path, under: None };
+    let slow = rules::sql(&[ID], "", "", &place, &wire, move || {
+        pg::Rule::on(pg::Match::contains(&probe)).delay(delay)
+    });
+    let mistake =
+        "the probe counts the rows of a table that has grown, and its time limit was raised to let it";
+    composed::composed(&[ID], "heavy-probe", mistake, vec![generous, slow])
 }

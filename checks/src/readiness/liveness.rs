@@ -3,12 +3,12 @@
 use super::answer::{ask, readiness, services};
 use super::faults::{self, Fault};
 use super::watch::until;
-use crate::sabotage::rules;
+use crate::sabotage::rules::{self, Place};
+use crate::sabotage::{json, process};
 use futures_util::future::try_join_all;
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_target::{Instance, Lane, Target};
 use sabot_wire::http::{Match, Rule};
-use std::sync::Arc;
 use std::time::Duration;
 
 const ID: &str = "readiness.liveness";
@@ -32,7 +32,7 @@ pub(super) fn check() -> Check<Lane> {
         registry_walk: false,
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(30),
-        no_cause: Some("whether liveness asks a dependency is compiled in; no setting of a service turns it"),
+        no_cause: None,
         judge: |cx| Box::pin(judge(cx)),
     }
 }
@@ -63,7 +63,7 @@ async fn under(cx: &Cx<'_, Lane>, instance: &Instance, fault: Fault) -> Judgemen
     // Only once readiness has noticed is liveness put to the test.
     let noticed = until(lane, instance, limit + faults::SLACK, |answer| answer.status == 503).await?;
     if let Err(last) = noticed {
-        let observed = last.sketch(&readiness.shape);
+        let observed = last.sketch(readiness);
         let subject = format!("{}: readiness, all dependencies {fault}", instance.service());
         cx.find(Finding::new(subject, "503 once it has noticed", observed));
     }
@@ -73,7 +73,8 @@ async fn under(cx: &Cx<'_, Lane>, instance: &Instance, fault: Fault) -> Judgemen
         if alive.status != 200 || alive.took > PROMPT {
             let subject =
                 format!("{}: {}, all dependencies {fault}", instance.service(), readiness.live_path);
-            let observed = format!("{} after {} ms", alive.status, alive.took.as_millis());
+            let told = if alive.status == 0 { "no answer".to_owned() } else { alive.status.to_string() };
+            let observed = format!("{told} after {} ms", alive.took.as_millis());
             cx.find(Finding::new(subject, format!("200 within {PROMPT:?}"), observed));
             return Ok(());
         }
@@ -83,17 +84,26 @@ async fn under(cx: &Cx<'_, Lane>, instance: &Instance, fault: Fault) -> Judgemen
 
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     let readiness = &target.readiness;
-    let each = |service: &sabot_target::Service| {
+    let mut sabotages = Vec::new();
+    for service in &target.services {
+        let place = Place { service: &service.name, path: &readiness.live_path, under: None };
         let (live, ready) = (readiness.live_path.clone(), readiness.path.clone());
-        let set = move |instance: &Instance| {
+        let follows = json::inbound(move || {
             let ready = ready.clone();
-            let rule =
-                Rule::on(Match::path(&live)).rewrite_request(move |request| request.target = ready.clone());
-            Ok(vec![instance.inbound().set(rule).tally().clone()])
-        };
+            Rule::on(Match::path(&live)).rewrite_request(move |request| request.target = ready.clone())
+        });
         let id = format!("follows-readiness-{}", service.name);
         let mistake = "liveness and readiness share one handler";
-        rules::http(&[ID], &id, mistake, &service.name, &readiness.live_path, Arc::new(set))
-    };
-    target.services.iter().map(each).collect()
+        sabotages.push(rules::http(&[ID], &id, mistake, &place, follows));
+    }
+    if let Some(service) = target.services.last() {
+        let place = Place { service: &service.name, path: &readiness.live_path, under: None };
+        let live = readiness.live_path.clone();
+        let slow = json::inbound(move || Rule::on(Match::path(&live)).delay_response(PROMPT + PROMPT / 2));
+        let mistake = "liveness waits in the queue of a pool that the dependencies have filled";
+        sabotages.push(rules::http(&[ID], "slow", mistake, &place, slow));
+        let mistake = "a call that blocks holds every thread of the service";
+        sabotages.push(process::paused(&[ID], "paused", mistake, &service.name));
+    }
+    sabotages
 }

@@ -99,13 +99,14 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
             },
         ));
     }
-    for (dependency, env) in &readiness.levers.address {
+    for (dependency, variables) in &readiness.levers.off {
         let users = readiness.matrix.iter().filter(|row| row.dependency == *dependency);
         for row in users {
             let id = format!("unconfigured-{}-{dependency}", row.service);
             let mistake =
-                "an address is left empty in one deployment, and the dependency is silently not watched";
-            let off = vec![(row.service.clone(), vec![(env.clone(), String::new())])];
+                "a setting is left empty in one deployment, and the dependency is silently not watched";
+            let off = variables.iter().map(|variable| (variable.clone(), String::new())).collect();
+            let off = vec![(row.service.clone(), off)];
             sabotages.push(setting::turned(&[ID], &id, mistake, off));
         }
     }

@@ -3,7 +3,7 @@
 use super::answer::{Answer, readiness, ready};
 use super::faults::{self, Fault, SLACK};
 use super::watch::until;
-use crate::leak::{Canaries, Place};
+use crate::leak::{Canaries, PIECE, Place};
 use crate::sabotage::{json, setting};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -38,6 +38,11 @@ pub(super) fn check() -> Check<Lane> {
 }
 
 async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
+    if cx.lane().secrets().iter().any(|secret| secret.len() < PIECE) {
+        return Err(CannotTell::new(format!(
+            "a credential under {PIECE} bytes can't be told from ordinary text"
+        )));
+    }
     let canaries = Canaries::new(cx.lane().secrets(), &readiness(cx.lane()).hex_exempt);
     let rows = readiness(cx.lane()).matrix.iter();
     try_join_all(rows.map(|row| judge_row(cx, &canaries, row))).await?;
@@ -73,6 +78,13 @@ async fn judge_row(cx: &Cx<'_, Lane>, canaries: &Canaries, row: &Row) -> Judgeme
             }
         }
         faults::mend(&instance, row).await?;
+        // Well again before the next fault: else the last one's result would be taken for it.
+        let well_again =
+            |answer: &Answer| answer.row(shape, &row.dependency).is_some_and(|row| row.status == *well);
+        if until(lane, &instance, limit, well_again).await?.is_err() && !cx.is_red() {
+            let told = format!("{}: {} did not recover from {when}", row.service, row.dependency);
+            return Err(CannotTell::new(told));
+        }
     }
     instance.stop().await;
     Ok(())
@@ -136,6 +148,33 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
             secret.chars().take(secret.chars().count() / 2).collect()
         }),
     ];
+    for (id, mistake, foreign) in [
+        (
+            "foreign-token",
+            "an upstream's answer is passed on, with a token of its own in it",
+            "AKIAIOSFODNN7EXAMPLE",
+        ),
+        ("hex-run", "a session id is shown where a word should stand", "9f86d081884c7d659a2feaa0"),
+        (
+            "foreign-dsn",
+            "a default address with its default password is shown",
+            "postgres://app:hunter2@db/app",
+        ),
+    ] {
+        let names = target.readiness.shape.clone();
+        sabotages.push(json::rewriting(
+            &[ID],
+            id,
+            mistake,
+            &service,
+            &target.readiness.path,
+            move |envelope| {
+                for row in envelope.get_mut(&names.rows).and_then(Value::as_array_mut).into_iter().flatten() {
+                    row[&names.error] = foreign.into();
+                }
+            },
+        ));
+    }
     let in_header = |lane: &Lane| {
         let secret = first(lane);
         Arc::new(move |response: &mut Response| response.headers.set("x-debug", secret.clone()))

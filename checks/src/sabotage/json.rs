@@ -1,8 +1,8 @@
 //! Sabotage of symptom by `http`: the JSON of an answer changed on the inbound wire.
 
-use super::rules;
+use super::rules::{self, Place, SetRules};
 use sabot_engine::Sabotage;
-use sabot_target::{Instance, Lane};
+use sabot_target::Lane;
 use sabot_wire::http::{Match, Response, Rule};
 use serde_json::{Map, Value};
 use std::sync::Arc;
@@ -16,11 +16,22 @@ pub(crate) fn rewriting(
     path: &str,
     change: impl Fn(&mut Map<String, Value>) + Send + Sync + 'static,
 ) -> Sabotage<Lane> {
-    answering(turns_red, name, mistake, service, path, move |response| {
-        let Ok(Value::Object(mut envelope)) = serde_json::from_slice(&response.body) else { return };
-        change(&mut envelope);
-        response.body = Value::Object(envelope).to_string().into();
-    })
+    answering(turns_red, name, mistake, service, path, self::change(change))
+}
+
+/// Changes the JSON object in a response.
+pub(crate) fn change(
+    change: impl Fn(&mut Map<String, Value>) + Send + Sync + 'static,
+) -> impl Fn(&mut Response) + Send + Sync + 'static {
+    move |response| {
+        let Ok(Value::Object(envelope)) = serde_json::from_slice(&response.body) else { return };
+        let mut changed = envelope.clone();
+        change(&mut changed);
+        // Written anew it would differ by the order of its fields: the wire counts only what was really changed.
+        if changed != envelope {
+            response.body = Value::Object(changed).to_string().into();
+        }
+    }
 }
 
 /// Changes the response that `service` gives at `path`.
@@ -48,12 +59,18 @@ pub(crate) fn answering_by<C: Fn(&mut Response) + Send + Sync + 'static>(
     let asked = path.to_owned();
     let make = move |lane: &Lane| {
         let (change, asked) = (make(lane), asked.clone());
-        let set = move |instance: &Instance| {
+        inbound(move || {
             let change = change.clone();
-            let rule = Rule::on(Match::path(&asked)).rewrite_response(move |response| change(response));
-            Ok(vec![instance.inbound().set(rule).tally().clone()])
-        };
-        Arc::new(set) as Arc<rules::SetRules>
+            Rule::on(Match::path(&asked)).rewrite_response(move |response| change(response))
+        })
     };
-    rules::http_by(turns_red, name, mistake, service, path, Arc::new(make))
+    rules::http_by(turns_red, name, mistake, &Place { service, path, under: None }, Arc::new(make))
+}
+
+/// A rule on the inbound wire of each instance.
+pub(crate) fn inbound(rule: impl Fn() -> Rule + Send + Sync + 'static) -> Arc<SetRules> {
+    Arc::new(move |instance| {
+        let tally = instance.inbound().set(rule()).tally().clone();
+        Box::pin(async { Ok(vec![tally]) })
+    })
 }

@@ -1,7 +1,10 @@
 //! How defects are put on a lane: the building blocks that the tracks' sabotages are made of.
 
+pub(crate) mod composed;
 pub(crate) mod json;
+pub(crate) mod process;
 pub(crate) mod rules;
+pub(crate) mod schema;
 pub(crate) mod setting;
 
 use sabot_engine::{Judgement, Nature, Sabotage, Sort, Worn};

@@ -1,29 +1,40 @@
-//! Sabotage by rules on the wires of a service, its further instances included.
+//! Sabotage by rules on the wires of a service, its further instances included: `http` and `sql`.
 
 use super::{Put, sabotage};
 use futures_util::future::BoxFuture;
 use sabot_engine::{CannotTell, Context as _, Judgement, Nature, Sabotage, Sort, Worn};
 use sabot_target::{Dress, Instance, Lane, TargetError};
 use sabot_wire::rule::Tally;
+use sabot_wire::{http, pg};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Sets rules on the wires of one instance and returns what they count.
-pub(crate) type SetRules = dyn Fn(&Instance) -> Result<Vec<Tally>, TargetError> + Send + Sync;
+pub(crate) type SetRules =
+    dyn for<'a> Fn(&'a Instance) -> BoxFuture<'a, Result<Vec<Tally>, TargetError>> + Send + Sync;
 
 /// Makes such rules on a lane, with what is known only there, such as a credential.
 pub(crate) type MakeRules = dyn Fn(&Lane) -> Arc<SetRules> + Send + Sync;
 
-/// Rules on HTTP wires of `service`. They have landed when a request for `path`, made for the purpose, was acted on.
+/// Where rules are put, and how it is seen that they act.
+pub(crate) struct Place<'a> {
+    /// The service on whose wires they are.
+    pub(crate) service: &'a str,
+    /// A path that is asked for until one of them has acted.
+    pub(crate) path: &'a str,
+    /// Puts a fault on an outward wire first, for rules that act only then: its name and the status answered there.
+    pub(crate) under: Option<(&'a str, u16)>,
+}
+
+/// Rules on HTTP wires. They have landed when a request for the place's path, made for the purpose, was acted on.
 pub(crate) fn http(
     turns_red: &[&'static str],
     name: &str,
     mistake: &str,
-    service: &str,
-    path: &str,
+    place: &Place<'_>,
     set: Arc<SetRules>,
 ) -> Sabotage<Lane> {
-    http_by(turns_red, name, mistake, service, path, Arc::new(move |_| set.clone()))
+    http_by(turns_red, name, mistake, place, Arc::new(move |_| set.clone()))
 }
 
 /// As [`http`], with what is known only on the lane.
@@ -31,63 +42,120 @@ pub(crate) fn http_by(
     turns_red: &[&'static str],
     name: &str,
     mistake: &str,
-    service: &str,
-    path: &str,
+    place: &Place<'_>,
     make: Arc<MakeRules>,
 ) -> Sabotage<Lane> {
-    let (service, path) = (service.to_owned(), path.to_owned());
+    on_wires(turns_red, name, mistake, Sort::Http, place, make)
+}
+
+/// A rule on the PostgreSQL wire called `wire`, landed likewise.
+pub(crate) fn sql(
+    turns_red: &[&'static str],
+    name: &str,
+    mistake: &str,
+    place: &Place<'_>,
+    wire: &str,
+    rule: impl Fn() -> pg::Rule + Send + Sync + 'static,
+) -> Sabotage<Lane> {
+    let (wire, rule) = (wire.to_owned(), Arc::new(rule));
+    let set: Arc<SetRules> = Arc::new(move |instance| {
+        let (wire, rule) = (wire.clone(), rule.clone());
+        Box::pin(async move { Ok(vec![instance.postgres(&wire)?.set(rule()).await?.tally().clone()]) })
+    });
+    on_wires(turns_red, name, mistake, Sort::Sql, place, Arc::new(move |_| set.clone()))
+}
+
+fn on_wires(
+    turns_red: &[&'static str],
+    name: &str,
+    mistake: &str,
+    sort: Sort,
+    place: &Place<'_>,
+    make: Arc<MakeRules>,
+) -> Sabotage<Lane> {
+    let (service, path) = (place.service.to_owned(), place.path.to_owned());
+    let under = place.under.map(|(wire, status)| (wire.to_owned(), status));
     sabotage(
         turns_red,
         name,
         mistake,
-        Sort::Http,
+        sort,
         Nature::Symptom,
-        Arc::new(move |lane| Box::pin(put(lane, service.clone(), path.clone(), make(lane)))),
+        Arc::new(move |lane| Box::pin(put(lane, service.clone(), path.clone(), under.clone(), make(lane)))),
     )
 }
 
-async fn put(lane: &Lane, service: String, path: String, set: Arc<SetRules>) -> Put {
+async fn put(
+    lane: &Lane,
+    service: String,
+    path: String,
+    under: Option<(String, u16)>,
+    set: Arc<SetRules>,
+) -> Put {
     let tallies: Arc<Mutex<Vec<Tally>>> = Arc::default();
     let kept = tallies.clone();
     let dress: Arc<Dress> = Arc::new(move |instance| {
-        let tallies = set(instance);
-        let done = tallies.map(|tallies| kept.lock().unwrap_or_else(PoisonError::into_inner).extend(tallies));
-        Box::pin(async { done })
+        let (set, kept) = (set.clone(), kept.clone());
+        Box::pin(async move {
+            let tallies = set(instance).await?;
+            kept.lock().unwrap_or_else(PoisonError::into_inner).extend(tallies);
+            Ok(())
+        })
     });
-    lane.dress(&service, dress).await?;
-    Ok(Box::new(Dressed { service, path, tallies }))
+    if let Err(error) = lane.dress(&service, dress).await {
+        lane.undress(&service).await.context("taking the rules off again")?;
+        return Err(CannotTell::from(error));
+    }
+    Ok(Box::new(Dressed { service, path, under, tallies }))
 }
 
 struct Dressed {
     service: String,
     path: String,
+    under: Option<(String, u16)>,
     tallies: Arc<Mutex<Vec<Tally>>>,
-}
-
-impl Dressed {
-    fn applied(&self) -> u64 {
-        self.tallies.lock().unwrap_or_else(PoisonError::into_inner).iter().map(Tally::applied).sum()
-    }
 }
 
 /// How long one look may take: rules that delay or hang are looked at while they do.
 const LOOK: Duration = Duration::from_secs(5);
 
+impl Dressed {
+    fn applied(&self) -> u64 {
+        self.tallies.lock().unwrap_or_else(PoisonError::into_inner).iter().map(Tally::applied).sum()
+    }
+
+    /// Asks until a rule has acted: one on an outward wire acts only when the service next calls out.
+    async fn ask_until_acted(&self, lane: &Lane, instance: &Instance) -> Judgement {
+        let deadline = tokio::time::Instant::now() + LOOK;
+        while self.applied() == 0 {
+            if tokio::time::Instant::now() >= deadline {
+                return Err(CannotTell::new("no request was acted on"));
+            }
+            // Whether it is answered at all is not the question here.
+            drop(lane.client().get(instance.url(&self.path)).timeout(LOOK).send().await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+}
+
 impl Worn<Lane> for Dressed {
     fn landed<'a>(&'a self, lane: &'a Lane) -> BoxFuture<'a, Judgement<String>> {
         Box::pin(async move {
             let instance = lane.service(&self.service)?;
-            let deadline = tokio::time::Instant::now() + LOOK;
-            // A rule on an outward wire acts only when the service next calls out: ask until it has.
-            while self.applied() == 0 {
-                if tokio::time::Instant::now() >= deadline {
-                    return Err(CannotTell::new("no request was acted on"));
+            let fault = match &self.under {
+                Some((wire, status)) => {
+                    let answer = http::Response::status(*status);
+                    Some(instance.http(wire)?.set(http::Rule::on(http::Match::any()).answer(answer)))
                 }
-                let asked = lane.client().get(instance.url(&self.path)).timeout(LOOK).send().await;
-                asked.context("asking so that the rule may act")?;
-                tokio::time::sleep(Duration::from_millis(20)).await;
+                None => None,
+            };
+            let acted = self.ask_until_acted(lane, instance).await;
+            if let Some(fault) = fault {
+                fault.remove();
             }
-            Ok(format!("the wire acted on {} requests of {}", self.applied(), self.service))
+            acted?;
+            Ok(format!("the wire acted on {} messages of {}", self.applied(), self.service))
         })
     }
 

@@ -44,7 +44,9 @@ pub(crate) fn turned_by(
 async fn put(lane: &Lane, services: Vec<(String, Overrides)>) -> Put {
     for (service, overrides) in &services {
         if let Err(error) = lane.turn(service, overrides.clone()).await {
-            lane.turn(service, Overrides::new()).await.context("turning it back")?;
+            for (service, _) in &services {
+                lane.turn(service, Overrides::new()).await.context("turning it back")?;
+            }
             return Err(CannotTell::from(error));
         }
     }

@@ -13,7 +13,7 @@ pub(crate) fn list(args: &ListArgs) -> Exit {
         Ok(checks) => checks,
         Err(error) => {
             say(&error);
-            return Exit::Nothing;
+            return error.exit();
         }
     };
     let sabotages = sabot_checks::sabotages(&Target::embedded());
@@ -31,7 +31,10 @@ pub(crate) fn explain(args: &ExplainArgs) -> Exit {
     if !checks.iter().any(|check| check.id == args.id) {
         let selection = Selection { patterns: vec![args.id.clone()], with: None };
         match selection.choose(&checks) {
-            Err(error) => say(&error),
+            Err(error) => {
+                say(&error);
+                return error.exit();
+            }
             Ok(found) => {
                 let ids: Vec<_> = found.iter().map(|check| check.id).collect();
                 eprintln!("error: `{}` is not one check; it names {}", args.id, ids.join(", "));

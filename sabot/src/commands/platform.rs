@@ -19,7 +19,7 @@ pub(crate) async fn platform() -> Exit {
         }
     };
     let lane = tokio::select! {
-        lane = stock.open(0) => lane,
+        lane = stock.open(0, &|_| {}) => lane,
         () = interruption.stop.cancelled() => return ended(&interruption),
     };
     let lane = match lane {

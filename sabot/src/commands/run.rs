@@ -8,7 +8,7 @@ use sabot_checks::Embedded;
 use sabot_engine::report::{View, watch};
 use sabot_engine::{
     Arena as _, Check, Event, Events, Exit, Fact, Lanes, Need, ProveOptions, Record, RunOptions, Sabotage,
-    Selection, do_nothing,
+    Selection, check_skips, do_nothing,
 };
 use sabot_target::{Lane, Target};
 use std::collections::BTreeSet;
@@ -50,10 +50,15 @@ fn choose(chosen: &Chosen) -> Result<Checks, Exit> {
             return Err(Exit::Usage);
         }
     }
-    let selection = Selection { patterns: chosen.patterns.clone(), with: chosen.with.clone() };
-    selection.choose(&sabot_checks::checks()).map_err(|error| {
+    let checks = sabot_checks::checks();
+    if let Err(error) = check_skips(&chosen.allow_skips, &checks) {
         say(&error);
-        Exit::Nothing
+        return Err(Exit::Usage);
+    }
+    let selection = Selection { patterns: chosen.patterns.clone(), with: chosen.with.clone() };
+    selection.choose(&checks).map_err(|error| {
+        say(&error);
+        error.exit()
     })
 }
 
@@ -66,7 +71,7 @@ fn choose_sabotages(args: &ProveArgs, checks: &Checks) -> Result<Vec<Sabotage<La
         .into_iter()
         .filter(|sabotage| sabotage.turns_red.iter().any(|id| chosen.contains(id)))
         .filter(|sabotage| args.sabotage.is_empty() || globs.is_match(&sabotage.id))
-        .filter(|sabotage| !args.one_each || sabotage.turns_red.iter().any(|id| covered.insert(*id)))
+        .filter(|sabotage| !args.one_each || covers_more(&mut covered, &sabotage.turns_red, &chosen))
         .collect();
     if sabotages.is_empty() {
         eprintln!("error: no sabotage of the chosen checks matches; `sabot list` shows all");
@@ -77,6 +82,13 @@ fn choose_sabotages(args: &ProveArgs, checks: &Checks) -> Result<Vec<Sabotage<La
         shuffle(&mut sabotages, seed);
     }
     Ok(sabotages)
+}
+
+/// Adds to `covered` all of `ids` that are chosen; whether any of them was missing there.
+fn covers_more(covered: &mut BTreeSet<&'static str>, ids: &[&'static str], chosen: &[&'static str]) -> bool {
+    let before = covered.len();
+    covered.extend(ids.iter().filter(|id| chosen.contains(id)));
+    covered.len() > before
 }
 
 fn globs(patterns: &[String]) -> Result<GlobSet, Exit> {
@@ -189,6 +201,15 @@ fn report(chosen: &Chosen, record: &Record, exit: Exit) -> Exit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_sabotage_covers_every_chosen_check_that_it_names() {
+        let mut covered = BTreeSet::new();
+        let mut more = |ids: &[&'static str]| covers_more(&mut covered, ids, &["a.one", "a.two"]);
+        assert!(more(&["a.one", "a.two"]));
+        assert!(!more(&["a.two"]));
+        assert!(!more(&["a.one", "a.not_chosen"]));
+    }
 
     #[test]
     fn a_seed_gives_one_order_and_loses_nothing() {

@@ -3,7 +3,7 @@
 mod readiness;
 mod service;
 
-pub use readiness::{Lever, Levers, Reach, Readiness, Row, Shape, Words};
+pub use readiness::{Lever, Levers, Reach, Readiness, Row, SchemaLever, Shape, Words};
 pub use service::{Answer, Database, Service, Upstream, Wire};
 
 use crate::embedded;

@@ -156,6 +156,19 @@ impl Lever {
     }
 }
 
+/// A change of schema that stands for a mistake, and how it is looked at and undone.
+#[derive(Debug, Clone)]
+pub struct SchemaLever {
+    /// The database.
+    pub database: String,
+    /// The statements that change it.
+    pub change: String,
+    /// A query of one row and one boolean: whether the change is there.
+    pub look: String,
+    /// The statements that change it back.
+    pub undo: String,
+}
+
 /// Settings of a service that an operator may turn; where one is lacking, what hangs on it can't be put on.
 #[derive(Debug, Clone, Default)]
 pub struct Levers {
@@ -167,8 +180,10 @@ pub struct Levers {
     pub time_limit: Option<Lever>,
     /// The commit id that the service shows.
     pub commit: Option<Lever>,
-    /// The address of an upstream; empty switches the dependency off. By dependency.
-    pub address: Vec<(String, String)>,
+    /// Takes away what a migration made.
+    pub schema: Option<SchemaLever>,
+    /// The variables that switch a dependency off when they are left empty, by dependency.
+    pub off: Vec<(String, Vec<String>)>,
 }
 
 #[cfg(test)]
