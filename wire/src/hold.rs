@@ -4,6 +4,7 @@
 //! process, changes a row) while the message is provably in flight, and then decides.
 
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 /// What becomes of a held message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,12 +58,18 @@ impl<M, A> Held<M, A> {
 #[derive(Debug)]
 pub struct Hold<M, A> {
     held: mpsc::UnboundedReceiver<Held<M, A>>,
+    removed: CancellationToken,
 }
 
 impl<M, A> Hold<M, A> {
-    /// Waits for the next held message; `None` once the rule or the wire is gone. Give it a time limit.
+    /// Waits for the next held message; `None` once the rule or the wire is gone, whatever it held before: that has
+    /// been released. Give it a time limit.
     pub async fn next(&mut self) -> Option<Held<M, A>> {
-        self.held.recv().await
+        tokio::select! {
+            biased;
+            () = self.removed.cancelled() => None,
+            held = self.held.recv() => held,
+        }
     }
 }
 
@@ -70,29 +77,35 @@ impl<M, A> Hold<M, A> {
 #[derive(Debug)]
 pub(crate) struct Holder<M, A> {
     waiting: mpsc::UnboundedSender<Held<M, A>>,
+    removed: CancellationToken,
 }
 
 impl<M, A> Clone for Holder<M, A> {
     fn clone(&self) -> Self {
-        Self { waiting: self.waiting.clone() }
+        Self { waiting: self.waiting.clone(), removed: self.removed.clone() }
     }
 }
 
 impl<M, A> Holder<M, A> {
-    /// Stops `message` until its fate is decided. Nobody waiting (any more) means release.
+    /// Stops `message` until its fate is decided. Nobody waiting (any more) means release, and so does the rule's
+    /// removal: what is undone must not harm a client.
     pub(crate) async fn hold(&self, message: M) -> Decision<A> {
         let (sender, decision) = oneshot::channel();
         if self.waiting.send(Held { message, decision: Some(sender) }).is_err() {
             return Decision::Release;
         }
-        decision.await.unwrap_or(Decision::Release)
+        tokio::select! {
+            biased;
+            decision = decision => decision.unwrap_or(Decision::Release),
+            () = self.removed.cancelled() => Decision::Release,
+        }
     }
 }
 
-/// The two ends of a hold rule.
-pub(crate) fn pair<M, A>() -> (Holder<M, A>, Hold<M, A>) {
+/// The two ends of a hold rule, and what is cancelled when it is removed.
+pub(crate) fn pair<M, A>(removed: &CancellationToken) -> (Holder<M, A>, Hold<M, A>) {
     let (waiting, held) = mpsc::unbounded_channel();
-    (Holder { waiting }, Hold { held })
+    (Holder { waiting, removed: removed.clone() }, Hold { held, removed: removed.clone() })
 }
 
 #[cfg(test)]
@@ -101,7 +114,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_held_message_waits_for_its_decision() {
-        let (holder, mut hold) = pair::<_, ()>();
+        let (holder, mut hold) = pair::<_, ()>(&CancellationToken::new());
         let wire = tokio::spawn(async move { holder.hold("message").await });
         let held = hold.next().await.unwrap();
         assert_eq!(*held.message(), "message");
@@ -112,7 +125,7 @@ mod tests {
 
     #[tokio::test]
     async fn dropping_what_is_held_releases_it() {
-        let (holder, mut hold) = pair::<_, ()>();
+        let (holder, mut hold) = pair::<_, ()>(&CancellationToken::new());
         let wire = tokio::spawn(async move { holder.hold(1).await });
         drop(hold.next().await);
         assert_eq!(wire.await.unwrap(), Decision::Release);
@@ -120,8 +133,22 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_waiting_means_release() {
-        let (holder, hold) = pair::<_, ()>();
+        let (holder, hold) = pair::<_, ()>(&CancellationToken::new());
         drop(hold);
         assert_eq!(holder.hold(1).await, Decision::Release);
+    }
+
+    #[tokio::test]
+    async fn removing_the_rule_releases_what_is_held_and_ends_the_hold() {
+        let removed = CancellationToken::new();
+        let (holder, mut hold) = pair::<_, ()>(&removed);
+        let kept = holder.clone();
+        let wire = tokio::spawn(async move { holder.hold(1).await });
+        let held = hold.next().await.unwrap();
+        removed.cancel();
+        assert_eq!(wire.await.unwrap(), Decision::Release);
+        held.cut();
+        assert!(hold.next().await.is_none());
+        assert_eq!(kept.hold(2).await, Decision::Release);
     }
 }

@@ -50,7 +50,7 @@ impl Arrived {
         }
     }
 
-    /// Holds a message until somebody has decided; a rule that is removed meanwhile cuts it.
+    /// Holds a message until somebody has decided.
     async fn hold(
         &self,
         rule: &Installed,
@@ -58,10 +58,7 @@ impl Arrived {
         held: HeldRequest,
     ) -> Decision<Response> {
         self.probe.acted(rule);
-        tokio::select! {
-            decision = holder.hold(held) => decision,
-            () = rule.removed.cancelled() => Decision::Cut,
-        }
+        holder.hold(held).await
     }
 }
 

@@ -90,6 +90,7 @@ pub struct Rule {
     matching: Match,
     nth: Nth,
     action: Action,
+    removed: CancellationToken,
 }
 
 impl Rule {
@@ -186,15 +187,17 @@ impl On {
     /// Holds the request before it is sent on.
     #[must_use]
     pub fn hold_request(self) -> (Rule, Hold<HeldRequest, Response>) {
-        let (holder, hold) = hold::pair();
-        (self.act(Action::HoldRequest(holder)), hold)
+        let removed = CancellationToken::new();
+        let (holder, hold) = hold::pair(&removed);
+        (Rule { removed, ..self.act(Action::HoldRequest(holder)) }, hold)
     }
 
     /// Holds the response before it is given to the client; the upstream has answered in full by then.
     #[must_use]
     pub fn hold_response(self) -> (Rule, Hold<HeldRequest, Response>) {
-        let (holder, hold) = hold::pair();
-        (self.act(Action::HoldResponse(holder)), hold)
+        let removed = CancellationToken::new();
+        let (holder, hold) = hold::pair(&removed);
+        (Rule { removed, ..self.act(Action::HoldResponse(holder)) }, hold)
     }
 
     /// Tells of the request without stopping it. What is not asked for is kept, so remove the rule in time.
@@ -205,7 +208,7 @@ impl On {
     }
 
     fn act(self, action: Action) -> Rule {
-        Rule { matching: self.matching, nth: self.nth, action }
+        Rule { matching: self.matching, nth: self.nth, action, removed: CancellationToken::new() }
     }
 }
 
@@ -291,7 +294,7 @@ impl From<Rule> for Installed {
             nth: rule.nth,
             action: rule.action,
             tally: Tally::default(),
-            removed: CancellationToken::new(),
+            removed: rule.removed,
         }
     }
 }
@@ -319,7 +322,7 @@ impl RuleHandle {
         &self.tally
     }
 
-    /// Removes the rule. Requests that it delays go on; connections that hang or are held on its account are closed.
+    /// Removes the rule. What it delays or holds goes on; connections that hang on its account are closed.
     pub fn remove(&self) {
         if let Some(wire) = self.wire.upgrade() {
             wire.remove_rules(|rule| rule.id == self.id);

@@ -173,8 +173,8 @@ impl HttpWire {
         self.gate.cut();
     }
 
-    /// Makes the wire transparent again: no rule, mode pass. What hangs or is held is closed. Counters, records,
-    /// the upstream and mapped hosts stay.
+    /// Makes the wire transparent again: no rule, mode pass. What hangs is closed, what is held or delayed goes on.
+    /// Counters, records, the upstream and mapped hosts stay.
     ///
     /// # Errors
     /// When the port can't be listened on again after [`Mode::Refuse`].
@@ -225,6 +225,8 @@ impl HttpWire {
 
 impl Drop for HttpWire {
     fn drop(&mut self) {
+        // First, so that nothing that was held is still sent on.
+        self.gate.close();
         self.shared.remove_rules(|_| true);
         self.shared.gone.cancel();
     }

@@ -6,8 +6,7 @@ use super::statement::Statement;
 use super::tally::CounterState;
 use crate::rule::{RuleId, Tally};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use tokio_util::sync::CancellationToken;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 /// How many reasons of refused rewrites are kept.
 const REFUSALS: usize = 32;
@@ -26,8 +25,6 @@ pub(crate) struct Active {
     /// Executions of statements that this rule rewrote.
     pub(crate) executions: AtomicU64,
     pub(crate) refusals: Mutex<Vec<String>>,
-    /// The rule is gone: delays end, hung connections too.
-    pub(crate) removed: CancellationToken,
 }
 
 impl Active {
@@ -46,6 +43,10 @@ impl Active {
         self.tally.act();
     }
 
+    pub(crate) fn remove(&self) {
+        self.rule.removed.cancel();
+    }
+
     pub(crate) fn refuse(&self, reason: String) {
         let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         if refusals.len() < REFUSALS {
@@ -59,7 +60,8 @@ impl Active {
 pub(crate) struct Snapshot {
     generation: u64,
     pub(crate) rules: Vec<Arc<Active>>,
-    pub(crate) counters: Vec<Arc<CounterState>>,
+    /// Each for as long as somebody may read it.
+    pub(crate) counters: Vec<Weak<CounterState>>,
 }
 
 impl Snapshot {
@@ -90,11 +92,12 @@ impl Snapshot {
         )
     }
 
-    fn counters_of(&self, speaker: Speaker<'_>, text: &str) -> Vec<Arc<CounterState>> {
+    fn counters_of(&self, speaker: Speaker<'_>, text: &str) -> Vec<Weak<CounterState>> {
+        let means = |counter: &CounterState| counter.matcher.applies(speaker, text);
         self.counters
             .iter()
-            .filter(|counter| counter.matcher.applies(speaker, text))
-            .map(Arc::clone)
+            .filter(|counter| counter.upgrade().is_some_and(|counter| means(&counter)))
+            .map(Weak::clone)
             .collect()
     }
 }
@@ -107,9 +110,9 @@ pub(crate) struct Matches {
     epoch: u64,
     pub(crate) rules: Vec<Arc<Active>>,
     /// Counters that mean the text as given.
-    pub(crate) received: Vec<Arc<CounterState>>,
+    pub(crate) received: Vec<Weak<CounterState>>,
     /// Counters that mean the text as sent.
-    pub(crate) sent: Vec<Arc<CounterState>>,
+    pub(crate) sent: Vec<Weak<CounterState>>,
 }
 
 /// Where the snapshot hangs.

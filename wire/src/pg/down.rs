@@ -244,12 +244,8 @@ impl Down {
     async fn decide(&mut self) -> Option<End> {
         let Withheld { after, answer, .. } = self.withheld.take()?;
         for after in after {
-            let After::Hold { holder, execution, active } = after else { return Some(End::Cut) };
-            let decision = tokio::select! {
-                decision = holder.hold(*execution) => decision,
-                () = active.removed.cancelled() => Decision::Release,
-            };
-            match decision {
+            let After::Hold { holder, execution } = after else { return Some(End::Cut) };
+            match holder.hold(*execution).await {
                 Decision::Release => {}
                 Decision::Cut => return Some(End::Cut),
                 Decision::Answer(error) => return self.replace(&answer, &error),

@@ -71,7 +71,7 @@ pub use message::{ErrorResponse, Parameter};
 pub use options::{PgWireOptions, Upstream};
 pub use pattern::{Match, Pattern};
 pub use record::Record;
-pub use rule::{CutAt, HoldAt, Rule, RuleError, When};
+pub use rule::{CutAt, HoldAt, Rule, RuleError, Seen, When};
 pub use statement::{ConnectionInfo, Execution};
 pub use tally::{Counter, Counts};
 pub use tls::{SslMode, TlsError};

@@ -3,9 +3,8 @@
 //! Every message that the server will answer stands in a queue until it has. Thus what the wire says by itself comes
 //! at its right place among what the server says, also where the client pipelines.
 
-use super::message;
+use super::message::{self, ErrorResponse};
 use super::statement::{Execution, Statement};
-use super::{board::Active, message::ErrorResponse};
 use crate::hold::Holder;
 use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
@@ -66,7 +65,6 @@ pub(crate) enum After {
     Hold {
         holder: Holder<Execution, ErrorResponse>,
         execution: Box<Execution>,
-        active: Arc<Active>,
     },
     Cut,
     /// The client is gone by then.

@@ -11,8 +11,8 @@ use super::up::{Outcome, Up, Work};
 use crate::hold::Decision;
 use std::future::pending;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 
 /// What the rules want done with an execution that is sent.
 struct Orders {
@@ -30,7 +30,11 @@ impl Up {
     pub(super) async fn perform(&mut self, work: Work) -> Outcome {
         let connection = self.session.number;
         self.core.totals.executions.received.fetch_add(1, Ordering::SeqCst);
-        work.matches.received.iter().for_each(|counter| counter.receive(connection));
+        work.matches
+            .received
+            .iter()
+            .filter_map(Weak::upgrade)
+            .for_each(|counter| counter.receive(connection));
         self.record(&work);
         let mut orders = Orders { times: 1, early: None, after: None, cut_sent: false };
         for active in &work.matches.rules {
@@ -52,7 +56,7 @@ impl Up {
                 self.flush_complete().await?;
                 tokio::select! {
                     () = tokio::time::sleep(*time) => {}
-                    () = active.removed.cancelled() => {}
+                    () = active.rule.removed.cancelled() => {}
                 }
             }
             Action::Refuse => {
@@ -75,11 +79,7 @@ impl Up {
             Action::Hold(HoldAt::Before, holder) => {
                 self.act(active);
                 self.flush_complete().await?;
-                let decision = tokio::select! {
-                    decision = holder.hold(self.execution(work, true)) => decision,
-                    () = active.removed.cancelled() => Decision::Release,
-                };
-                match decision {
+                match holder.hold(self.execution(work, true)).await {
                     Decision::Release => {}
                     Decision::Cut => return Err(End::Cut),
                     Decision::Answer(error) => return self.answer(work, &error).await,
@@ -88,7 +88,7 @@ impl Up {
             Action::Hold(HoldAt::Answered, holder) => {
                 self.act(active);
                 let (holder, execution) = (holder.clone(), Box::new(self.execution(work, true)));
-                orders.after = Some(After::Hold { holder, execution, active: Arc::clone(active) });
+                orders.after = Some(After::Hold { holder, execution });
             }
             Action::Notify(told) => {
                 self.act(active);
@@ -120,7 +120,7 @@ impl Up {
     async fn hang(&mut self, active: &Active) -> Result<End, End> {
         self.act(active);
         self.flush_complete().await?;
-        let removed = active.removed.clone();
+        let removed = active.rule.removed.clone();
         Ok(tokio::select! {
             end = self.swallow() => end,
             () = removed.cancelled() => End::Reset,
@@ -195,7 +195,8 @@ impl Up {
     fn count_sent(&self, work: &Work, times: u32) {
         let times = u64::from(times);
         self.core.totals.executions.sent.fetch_add(times, Ordering::SeqCst);
-        work.matches.sent.iter().for_each(|counter| counter.send(self.session.number, times));
+        let counters = work.matches.sent.iter().filter_map(Weak::upgrade);
+        counters.for_each(|counter| counter.send(self.session.number, times));
     }
 
     async fn send_query(&mut self, work: &Work, orders: Orders) -> Outcome {

@@ -8,6 +8,7 @@ use crate::rule::Nth;
 use std::time::Duration;
 use thiserror::Error;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// When a connection is cut. An execution is a `Query`, or the `Execute` of a statement parsed earlier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,11 +64,32 @@ impl Action {
 ///
 /// Rules act on executions, each `Query` and each `Execute`, in the order in which they were set; a rewrite acts on
 /// the text, in each `Query` and `Parse`. A rule that ends a message hides it from those after it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Rule {
     pub(crate) matcher: Match,
     pub(crate) nth: Nth,
     pub(crate) action: Action,
+    /// Cancelled when the rule is removed: delays end, what is held goes on, hung connections end.
+    pub(crate) removed: CancellationToken,
+}
+
+/// Yields each execution that [`When::notify`] saw.
+#[derive(Debug)]
+pub struct Seen {
+    executions: mpsc::UnboundedReceiver<Execution>,
+    removed: CancellationToken,
+}
+
+impl Seen {
+    /// Waits for the next; `None` once the rule or the wire is gone and all that was seen before is told. Give it a
+    /// time limit.
+    pub async fn next(&mut self) -> Option<Execution> {
+        tokio::select! {
+            biased;
+            execution = self.executions.recv() => execution,
+            () = self.removed.cancelled() => None,
+        }
+    }
 }
 
 /// The first half of a rule: what it is about.
@@ -146,18 +168,21 @@ impl When {
 
     /// Holds the message until whoever has the other end has decided.
     pub fn hold(self, at: HoldAt) -> (Rule, Hold<Execution, ErrorResponse>) {
-        let (holder, hold) = hold::pair();
-        (self.act(Action::Hold(at, holder)), hold)
+        let removed = CancellationToken::new();
+        let (holder, hold) = hold::pair(&removed);
+        (Rule { removed, ..self.act(Action::Hold(at, holder)) }, hold)
     }
 
     /// Tells of each matching execution without stopping it.
-    pub fn notify(self) -> (Rule, mpsc::UnboundedReceiver<Execution>) {
+    pub fn notify(self) -> (Rule, Seen) {
         let (sender, executions) = mpsc::unbounded_channel();
-        (self.act(Action::Notify(sender)), executions)
+        let rule = self.act(Action::Notify(sender));
+        let removed = rule.removed.clone();
+        (rule, Seen { executions, removed })
     }
 
     fn act(self, action: Action) -> Rule {
-        Rule { matcher: self.matcher, nth: self.nth, action }
+        Rule { matcher: self.matcher, nth: self.nth, action, removed: CancellationToken::new() }
     }
 }
 

@@ -41,7 +41,7 @@ impl CounterState {
 }
 
 /// Counts executions (each `Query`, each `Execute`) of the statements that a [`Match`] means, exactly and for as
-/// long as the wire lives. On the client's side it looks at the text as given, on the server's at the text as sent:
+/// long as this is kept and the wire lives. On the client's side it looks at the text as given, on the server's at the text as sent:
 /// a statement that a rewrite took the words from is received and not sent.
 #[derive(Debug, Clone)]
 pub struct Counter(pub(crate) Arc<CounterState>);

@@ -20,7 +20,6 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use thiserror::Error;
-use tokio_util::sync::CancellationToken;
 
 /// A wire that cannot be started.
 #[derive(Debug, Error)]
@@ -64,6 +63,10 @@ impl std::fmt::Debug for PgWire {
 
 impl Drop for PgWire {
     fn drop(&mut self) {
+        // First, so that nothing that was held is still sent on.
+        self.gate.close();
+        let removed = self.core.board.change(|snapshot| std::mem::take(&mut snapshot.rules));
+        removed.iter().for_each(|active| active.remove());
         if let Some(file) = &self.ca_file {
             // Its folder may have gone before.
             drop(std::fs::remove_file(file));
@@ -149,7 +152,6 @@ impl PgWire {
             since: self.core.last_connection(),
             executions: AtomicU64::new(0),
             refusals: Mutex::new(Vec::new()),
-            removed: CancellationToken::new(),
         });
         self.core.board.change(|snapshot| snapshot.rules.push(Arc::clone(&active)));
         if active.rule.action.rewrites() {
@@ -167,8 +169,8 @@ impl PgWire {
     pub async fn clear(&self) -> io::Result<()> {
         *self.core.startup_failure.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let removed = self.core.board.change(|snapshot| std::mem::take(&mut snapshot.rules));
+        removed.iter().for_each(|active| active.remove());
         self.set_mode(Mode::Pass)?;
-        removed.iter().for_each(|active| active.removed.cancel());
         let concerned = |session: &super::session::Session| {
             removed.iter().any(|active| active.rule.action.rewrites() && session.has_rewritten(active.id))
         };
@@ -176,10 +178,14 @@ impl PgWire {
         Ok(())
     }
 
-    /// Counts the executions that `matcher` means, from now on.
+    /// Counts the executions that `matcher` means, from now on and for as long as the counter is kept.
     pub fn counter(&self, matcher: Match) -> Counter {
         let state = Arc::new(CounterState::new(matcher, self.core.last_connection()));
-        self.core.board.change(|snapshot| snapshot.counters.push(Arc::clone(&state)));
+        let registered = Arc::downgrade(&state);
+        self.core.board.change(|snapshot| {
+            snapshot.counters.retain(|counter| counter.strong_count() > 0);
+            snapshot.counters.push(registered);
+        });
         Counter(state)
     }
 
@@ -250,7 +256,7 @@ impl RuleHandle {
     pub async fn remove(&self) -> usize {
         let id = self.active.id;
         self.core.board.change(|snapshot| snapshot.rules.retain(|active| active.id != id));
-        self.active.removed.cancel();
+        self.active.remove();
         if self.active.rule.action.rewrites() {
             self.core.close_sessions(|session| session.has_rewritten(id)).await
         } else {

@@ -138,6 +138,12 @@ impl Gate {
         Ok(())
     }
 
+    /// Closes the port and every connection for good.
+    pub(crate) fn close(&self) {
+        self.shared.state().listener = None;
+        self.shared.gone.cancel();
+    }
+
     /// Closes every present connection.
     pub(crate) fn cut(&self) {
         self.shared.cut();
@@ -146,8 +152,7 @@ impl Gate {
 
 impl Drop for Gate {
     fn drop(&mut self) {
-        self.shared.state().listener = None;
-        self.shared.gone.cancel();
+        self.close();
     }
 }
 

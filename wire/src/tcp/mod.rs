@@ -7,7 +7,7 @@
 //! # async fn example() -> std::io::Result<()> {
 //! use sabot_wire::tcp::{Mode, TcpWire, TcpWireOptions};
 //!
-//! let wire = TcpWire::start(TcpWireOptions::to(([127, 0, 0, 1], 5432).into()))?;
+//! let wire = TcpWire::start(TcpWireOptions::to(([127, 0, 0, 1], 5432).into())).await?;
 //! wire.set_mode(Mode::Refuse)?; // connecting to wire.address() now fails with ECONNREFUSED
 //! wire.set_mode(Mode::Pass)?;
 //! # Ok(())

@@ -128,7 +128,7 @@ async fn a_request_to_cancel_reaches_the_right_backend() {
     let (rule, mut seen) = sabot_wire::pg::Rule::on(sabot_wire::pg::Match::contains("pg_sleep")).notify();
     bed.wire.set(rule).await.unwrap();
     let cancelled = async {
-        within(seen.recv()).await.unwrap();
+        within(seen.next()).await.unwrap();
         // The statement is on its way but may not have begun: a request that comes too early has no effect.
         loop {
             token.cancel_query(NoTls).await.unwrap();

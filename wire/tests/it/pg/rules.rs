@@ -303,11 +303,38 @@ async fn a_hung_statement_is_never_answered_and_ends_with_the_rule() {
     bed.wire.set(notify).await.unwrap();
     let rule = bed.wire.set(Rule::on(Match::contains("hung")).hang()).await.unwrap();
     let hung = tokio::spawn(async move { client.simple_query("SELECT 'hung'").await.is_err() });
-    within(seen.recv()).await.unwrap();
+    within(seen.next()).await.unwrap();
     assert_eq!(value(&bed.client().await, "SELECT 'others go on'").await, "others go on");
     assert!(!hung.is_finished());
     rule.remove().await;
     assert!(within(hung).await.unwrap());
+}
+
+#[tokio::test]
+async fn removing_a_hold_releases_what_it_holds_and_ends_it() {
+    let bed = Bed::new().await;
+    let client = bed.client().await;
+    for at in [HoldAt::Before, HoldAt::Answered] {
+        let (rule, mut hold) = Rule::on(Match::contains("kept")).hold(at);
+        let rule = bed.wire.set(rule).await.unwrap();
+        let removed = async {
+            let held = within(hold.next()).await.unwrap();
+            rule.remove().await;
+            assert!(
+                within(hold.next()).await.is_none(),
+                "the handle, which still lives, is no reason to wait"
+            );
+            drop(held);
+        };
+        let (kept, ()) = tokio::join!(value(&client, "SELECT 'kept'"), removed);
+        assert_eq!(kept, "kept");
+    }
+    let (rule, mut hold) = Rule::on(Match::any()).hold(HoldAt::Before);
+    let (other, mut seen) = Rule::on(Match::any()).notify();
+    let _handles = (bed.wire.set(rule).await.unwrap(), bed.wire.set(other).await.unwrap());
+    drop(bed.wire);
+    assert!(within(hold.next()).await.is_none());
+    assert!(within(seen.next()).await.is_none());
 }
 
 #[tokio::test]
