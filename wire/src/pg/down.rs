@@ -185,13 +185,13 @@ impl Down {
         let mut verdict = {
             let mut state = self.session.state();
             let verdict = state.pending.answered(piece.tag);
+            if piece.tag == b'C' && piece.part == Part::Whole {
+                state.completed(&piece.body());
+            }
             if piece.tag == b'Z' {
                 state.status = piece.bytes.get(5).copied().unwrap_or(b'I');
                 if state.pending.is_empty() {
-                    // Portals live no longer than their transaction.
-                    if state.status == b'I' {
-                        state.portals.clear();
-                    }
+                    state.all_answered();
                     self.session.progress.notify_one();
                 }
             }

@@ -171,6 +171,11 @@ impl Pending {
         None
     }
 
+    /// Whether a `Parse` is still to be answered.
+    pub(crate) fn parses(&self) -> bool {
+        self.queue.iter().any(|entry| matches!(entry.kind, Kind::Parse(_)))
+    }
+
     /// Whether the client has asked for what has been answered so far.
     pub(crate) fn flush_is_next(&self) -> bool {
         self.queue.front().is_some_and(|entry| matches!(entry.kind, Kind::Flush))

@@ -1,10 +1,10 @@
 //! The client's requests, one by one: which statement each is about.
 
-use super::board::Matches;
+use super::board::{Active, Matches};
 use super::frame::{Part, Piece};
 use super::message::{self, BodyError, ErrorResponse};
 use super::pending::{Entry, Fate, Kind, Undo};
-use super::rewrite::{self, Refusal};
+use super::rewrite::{self, Asked, Refusal};
 use super::session::{State, speaker};
 use super::statement::{Portal, Statement};
 use super::up::{Outcome, Up, Work};
@@ -44,6 +44,7 @@ impl Up {
     pub(super) fn parse(&mut self, piece: &Piece) -> Outcome {
         let parse = message::Parse::read(piece.body()).map_err(|e| self.malformed(&e))?;
         let note = |state: &mut State, statement: &Arc<Statement>| {
+            state.note_sql_prepared(statement);
             let name = Box::<[u8]>::from(&*parse.name);
             let previous = state.statements.insert(name.clone(), Arc::clone(statement));
             let undone = state.pending.push(Kind::Parse(Undo { name, previous }));
@@ -67,12 +68,15 @@ impl Up {
         text: &[u8],
         note: impl Fn(&mut State, &Arc<Statement>),
     ) -> Result<Arc<Statement>, Refusal> {
+        let mut asked = Vec::new();
         loop {
-            let statement = Arc::new(self.prepare(text)?);
+            let statement = Arc::new(self.prepare(text, &mut asked)?);
             let mut state = self.session.state();
             let Some(newer) = self.core.board.newer(&self.snapshot) else {
                 note(&mut state, &statement);
                 drop(state);
+                let acted = |active: &&Arc<Active>| statement.rewritten_by.contains(&active.id);
+                self.snapshot.rules.iter().filter(acted).for_each(|active| active.act(self.session.number));
                 return Ok(statement);
             };
             drop(state);
@@ -81,7 +85,7 @@ impl Up {
     }
 
     /// Rewrites a text by the rules.
-    fn prepare(&self, text: &[u8]) -> Result<Statement, Refusal> {
+    fn prepare(&self, text: &[u8], asked: &mut Asked) -> Result<Statement, Refusal> {
         // What is no UTF-8 can be matched as far as it goes, and is never rewritten: the replacement character in it
         // is refused.
         let given: Arc<str> = match String::from_utf8_lossy(text) {
@@ -93,7 +97,7 @@ impl Up {
         }
         let info = self.session.info();
         let (sent, rewritten_by) =
-            rewrite::rewrite(&self.snapshot, speaker(&info), self.session.number, &given)?;
+            rewrite::rewrite(&self.snapshot, speaker(&info), self.session.number, &given, asked)?;
         Ok(Statement::new(given, sent, rewritten_by))
     }
 

@@ -14,18 +14,32 @@ pub(crate) struct Refusal {
     pub(crate) reason: String,
 }
 
-/// `given` after every rewrite that means it, and which rules changed it.
+/// Which rules have been asked about a text, and whether they take it: a text that is looked at again, because the
+/// rules have changed, is counted once.
+pub(crate) type Asked = Vec<(RuleId, bool)>;
+
+/// `given` after every rewrite that means it, and which rules changed it; they have acted once it is sent.
 pub(crate) fn rewrite(
     snapshot: &Snapshot,
     speaker: Speaker<'_>,
     connection: u64,
     given: &Arc<str>,
+    asked: &mut Asked,
 ) -> Result<(Arc<str>, Vec<RuleId>), Refusal> {
     let mut text = Arc::clone(given);
     let mut rewritten_by = Vec::new();
     for active in &snapshot.rules {
         let Action::Rewrite { find, replace } = &active.rule.action else { continue };
-        if !active.rule.matcher.applies(speaker, given) || !active.takes(connection) {
+        if !active.rule.matcher.applies(speaker, given) {
+            continue;
+        }
+        let known = asked.iter().find(|(id, _)| *id == active.id).map(|(_, takes)| *takes);
+        let takes = known.unwrap_or_else(|| {
+            let takes = active.takes(connection);
+            asked.push((active.id, takes));
+            takes
+        });
+        if !takes {
             continue;
         }
         let rewritten = find.replace(&text, replace);
@@ -35,7 +49,6 @@ pub(crate) fn rewrite(
         check(&text, &rewritten).map_err(|reason| Refusal { active: Arc::clone(active), reason })?;
         text = rewritten.into();
         rewritten_by.push(active.id);
-        active.act(connection);
     }
     Ok((text, rewritten_by))
 }

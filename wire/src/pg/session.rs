@@ -1,7 +1,7 @@
 //! What the two directions of one connection share.
 
-use super::pattern::Match;
-use super::pattern::Speaker;
+use super::lexer::{self, Token};
+use super::pattern::{Match, Speaker};
 use super::pending::{Pending, Undo};
 use super::statement::{ConnectionInfo, Portal, Statement};
 use crate::rule::RuleId;
@@ -41,8 +41,13 @@ pub(crate) struct State {
     pub(crate) pending: Pending,
     pub(crate) statements: HashMap<Box<[u8]>, Arc<Statement>>,
     pub(crate) portals: HashMap<Box<[u8]>, Portal>,
-    /// Statements that begin with `PREPARE`.
+    /// Texts with a `PREPARE` in them. What it prepared may have gone since, for instance by a `DEALLOCATE` or by an
+    /// error; too many are kept rather than too few.
     sql_prepared: Vec<Arc<Statement>>,
+    /// There were more than are remembered.
+    sql_prepared_more: bool,
+    /// One of them was sent since everything was answered last.
+    sql_prepared_lately: bool,
     /// Of the last `ReadyForQuery`; 0 before the first.
     pub(crate) status: u8,
     /// A series of messages has begun and not yet ended with its `Sync`.
@@ -62,17 +67,50 @@ impl State {
     /// Takes note of what a `Query` does to prepared statements.
     pub(crate) fn simple(&mut self, statement: &Arc<Statement>) {
         self.statements.remove(&b""[..]);
-        let mut words = statement.given.split_ascii_whitespace().map(|word| word.trim_end_matches(';'));
-        let mut next = || words.next().unwrap_or_default().to_ascii_uppercase();
-        match (next().as_str(), next().as_str()) {
-            ("PREPARE", name) if name != "TRANSACTION" && self.sql_prepared.len() < SQL_PREPARED => {
-                self.sql_prepared.push(Arc::clone(statement));
-            }
-            ("DEALLOCATE" | "DISCARD", "ALL") => {
-                self.statements.clear();
-                self.sql_prepared.clear();
-            }
-            _ => {}
+        self.note_sql_prepared(statement);
+    }
+
+    /// Takes note of a text that prepares a statement.
+    pub(crate) fn note_sql_prepared(&mut self, statement: &Arc<Statement>) {
+        if !prepares(&statement.given) {
+            return;
+        }
+        self.sql_prepared_lately = true;
+        let same = |known: &Arc<Statement>| {
+            known.given == statement.given && known.rewritten_by == statement.rewritten_by
+        };
+        if self.sql_prepared.iter().any(same) {
+            return;
+        }
+        if self.sql_prepared.len() < SQL_PREPARED {
+            self.sql_prepared.push(Arc::clone(statement));
+        } else {
+            self.sql_prepared_more = true;
+        }
+    }
+
+    /// Takes note of what a command has done to prepared statements. What was sent behind it is not concerned.
+    pub(crate) fn completed(&mut self, tag: &[u8]) {
+        if !matches!(tag, b"DISCARD ALL\0" | b"DEALLOCATE ALL\0") {
+            return;
+        }
+        if !self.pending.parses() {
+            // The one without a name stays.
+            self.statements.retain(|name, _| name.is_empty());
+        }
+        if !self.sql_prepared_lately {
+            self.sql_prepared.clear();
+            self.sql_prepared_more = false;
+        }
+    }
+
+    /// Takes note that everything has been answered.
+    pub(crate) fn all_answered(&mut self) {
+        // Of a series under way, its `PREPARE` has been noted and is not sent yet.
+        self.sql_prepared_lately &= self.in_series;
+        // Portals live no longer than their transaction.
+        if self.status == b'I' {
+            self.portals.clear();
         }
     }
 
@@ -166,17 +204,91 @@ impl Session {
     pub(crate) fn has_parsed(&self, matcher: &Match, rule: RuleId) -> bool {
         let info = self.info();
         let speaker = speaker(&info);
-        self.state().alive().any(|statement| {
-            !statement.rewritten_by.contains(&rule) && matcher.applies(speaker, &statement.given)
-        })
+        let state = self.state();
+        state.sql_prepared_more
+            || state.alive().any(|statement| {
+                !statement.rewritten_by.contains(&rule) && matcher.applies(speaker, &statement.given)
+            })
     }
 
     /// Whether a statement that `rule` rewrote is prepared on it.
     pub(crate) fn has_rewritten(&self, rule: RuleId) -> bool {
-        self.state().alive().any(|statement| statement.rewritten_by.contains(&rule))
+        let state = self.state();
+        state.sql_prepared_more || state.alive().any(|statement| statement.rewritten_by.contains(&rule))
     }
 }
 
 pub(crate) fn speaker(info: &ConnectionInfo) -> Speaker<'_> {
     Speaker { user: &info.user, database: &info.database, application: &info.application_name }
+}
+
+/// Whether a `PREPARE` stands in `text` where a statement may begin.
+fn prepares(text: &str) -> bool {
+    let word = b"prepare";
+    if !text.as_bytes().windows(word.len()).any(|window| window.eq_ignore_ascii_case(word)) {
+        return false;
+    }
+    let (lexemes, unclosed) = lexer::lex_prefix(text);
+    let is = |at: usize, word: &str| {
+        lexemes.get(at).is_some_and(|lexeme| text[lexeme.start..lexeme.end].eq_ignore_ascii_case(word))
+    };
+    let begins = |at: usize| at == 0 || lexemes[at - 1].token == Token::Semicolon;
+    // What this lexer can't read, a server with other settings may.
+    unclosed.is_some()
+        || (0..lexemes.len()).any(|at| begins(at) && is(at, "prepare") && !is(at + 1, "transaction"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn statement(text: &str) -> Arc<Statement> {
+        Arc::new(Statement::new(text.into(), text.into(), Vec::new()))
+    }
+
+    #[test]
+    fn a_prepare_is_found_wherever_a_statement_begins() {
+        for text in
+            ["PREPARE p AS SELECT 1", "/* a */ prepare p AS SELECT 1", "BEGIN;-- b\n\tPrepare p AS SELECT 1"]
+        {
+            assert!(prepares(text), "{text}");
+        }
+        for text in ["SELECT 'PREPARE'", "SELECT prepare", "PREPARE TRANSACTION 'x'", "SELECT '; PREPARE p'"]
+        {
+            assert!(!prepares(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_what_the_server_has_done_forgets_statements() {
+        let mut state = State::default();
+        state.statements.insert(Box::from(*b"s"), statement("SELECT 1"));
+        state.simple(&statement("PREPARE p AS SELECT 1"));
+        state.all_answered();
+        state.simple(&statement("DISCARD ALL"));
+        assert_eq!(state.alive().count(), 2, "it may fail");
+        state.completed(b"DISCARD ALL\0");
+        assert_eq!(state.alive().count(), 0);
+
+        state.simple(&statement("DEALLOCATE ALL; PREPARE p AS SELECT 1"));
+        state.completed(b"DEALLOCATE ALL\0");
+        assert_eq!(state.alive().count(), 1, "it comes after");
+    }
+
+    #[test]
+    fn more_than_can_be_remembered_counts_as_concerned() {
+        let session = Session::new(ConnectionInfo {
+            number: 1,
+            user: String::new(),
+            database: String::new(),
+            application_name: String::new(),
+            backend_pid: None,
+            opened: std::time::SystemTime::UNIX_EPOCH,
+        });
+        for n in 0..=SQL_PREPARED {
+            assert!(!session.has_parsed(&Match::contains("sought"), RuleId::next()));
+            session.state().simple(&statement(&format!("PREPARE p{n} AS SELECT 1")));
+        }
+        assert!(session.has_parsed(&Match::contains("sought"), RuleId::next()));
+    }
 }
