@@ -159,6 +159,7 @@ impl On {
     }
 
     /// Sends the request `times` times, one after the other; the client gets one of the answers once all are there.
+    /// 0 is as 1: answer in place of the upstream to have it not sent at all.
     #[must_use]
     pub fn repeat(self, times: u32, shown: Shown) -> Rule {
         self.act(Action::Repeat(times, shown))

@@ -112,7 +112,8 @@ impl PgWire {
         self.gate.mode()
     }
 
-    /// Changes the mode; it holds from the moment this returns.
+    /// Changes the mode. It holds when this returns, but for a step that another thread is in the middle of: what
+    /// that had read by then may still pass.
     ///
     /// # Errors
     /// When the port can't be listened on again after [`Mode::Refuse`].

@@ -1,7 +1,8 @@
 //! Where connections come in: accepts them, refuses them, lets them hang, ends them.
 //!
-//! A change of mode holds from the moment the call returns: the listening socket is opened and closed by the
-//! caller, and every connection asks for its fate before each step that it takes.
+//! The listening socket is opened and closed by the caller of a change of mode, and every connection asks for its
+//! fate before each step that it takes. A step under way at that moment on another thread is finished: at most what it
+//! had read by then still passes.
 
 use super::socket::Socket;
 use crate::listener::Port;
@@ -26,7 +27,8 @@ pub enum Mode {
     /// New connections get `ECONNREFUSED`, as from a dead process; those present are reset.
     Refuse,
     /// New connections are accepted and never served; those present stall. All of them are closed when the mode
-    /// is left, since a client that waited so long has given up: what it had sent is never sent on.
+    /// is left, since a client that waited so long has given up: what it sent meanwhile is never sent on, whether it
+    /// had been accepted (then it is closed) or not yet (then it is reset).
     Hang,
 }
 
@@ -121,7 +123,10 @@ impl Gate {
         if state.mode == mode {
             return Ok(());
         }
-        if mode != Mode::Refuse && state.listener.is_none() {
+        // Who still waits to be accepted when hanging ends goes with the old listener. The new one comes first, so
+        // that nobody is refused.
+        let waiting = state.mode == Mode::Hang && mode == Mode::Pass;
+        if mode != Mode::Refuse && (state.listener.is_none() || waiting) {
             let _context = self.runtime.enter();
             state.listener = Some(self.port.listen()?);
             self.shared.listener_changed.notify_one();

@@ -95,7 +95,8 @@ impl TcpWire {
         self.gate.mode()
     }
 
-    /// Changes the mode; it holds from the moment this returns.
+    /// Changes the mode. It holds when this returns, but for a step that another thread is in the middle of: what
+    /// that had read by then may still pass.
     ///
     /// # Errors
     /// When the port can't be listened on again after [`Mode::Refuse`].
@@ -175,7 +176,12 @@ async fn serve(shared: Arc<Shared>, connection: Connection) {
         admission
     })
     .await;
-    if spent.into_inner() && shared.allowance.swap(u64::MAX, Ordering::SeqCst) == 0 {
+    // Another cut may have been ordered meanwhile, which stays.
+    let done = || {
+        let (none, no_limit) = (0, u64::MAX);
+        shared.allowance.compare_exchange(none, no_limit, Ordering::SeqCst, Ordering::SeqCst).is_ok()
+    };
+    if spent.into_inner() && done() {
         connection.cut_all();
     }
 }

@@ -99,12 +99,33 @@ async fn from_hanging_to_refusing_and_back() {
     wire.set_mode(Mode::Refuse).unwrap();
     assert_eq!(rest(&mut client).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
     wire.set_mode(Mode::Hang).unwrap();
+    let connected_before = wire.counts().connected;
     let mut client = TcpStream::connect(wire.address()).await.unwrap();
-    assert!(timeout(Duration::from_millis(50), client.read_u8()).await.is_err());
+    soon(async {
+        while wire.counts().accepted < 2 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
     wire.clear().unwrap();
     assert_eq!(rest(&mut client).await.unwrap(), b"");
+    assert_eq!(wire.counts().connected, connected_before, "it was accepted and never served");
     let (mut client, mut upstream) = connected(&listener, &wire).await;
     pass(&mut client, &mut upstream, b"again").await;
+}
+
+#[tokio::test]
+async fn who_waits_to_be_accepted_while_it_hangs_is_never_served() {
+    let (_listener, wire) = wire().await;
+    wire.set_mode(Mode::Hang).unwrap();
+    // On this one thread nobody accepts until something is awaited.
+    let mut client = std::net::TcpStream::connect(wire.address()).unwrap();
+    std::io::Write::write_all(&mut client, b"hung").unwrap();
+    wire.set_mode(Mode::Pass).unwrap();
+    client.set_nonblocking(true).unwrap();
+    let mut client = TcpStream::from_std(client).unwrap();
+    assert_eq!(rest(&mut client).await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert_eq!((wire.counts().accepted, wire.counts().connected), (0, 0));
 }
 
 #[tokio::test]

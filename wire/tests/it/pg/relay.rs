@@ -198,7 +198,12 @@ async fn a_slow_reader_holds_the_server_back() {
     let direct = bed.direct().await;
     let stalled =
         "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'bed' AND wait_event = 'ClientWrite'";
-    within(async { while value(&direct, stalled).await == "0" {} }).await;
+    within(async {
+        while value(&direct, stalled).await == "0" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
     let size = within(stream.try_fold(0_usize, async |size, chunk| Ok(size + chunk.len()))).await.unwrap();
     assert_eq!(size, 300_000 * 1_001);
 }

@@ -268,7 +268,12 @@ async fn a_cut_leaves_done_what_was_sent_and_undone_what_was_not() {
         assert!(error.is_closed() || error.as_db_error().is_none(), "{at:?}: {error}");
         // The server has finished with the connection, one way or the other, once no backend is left.
         let gone = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'bed' AND datname = current_database()";
-        within(async { while value(&direct, gone).await != "0" {} }).await;
+        within(async {
+            while value(&direct, gone).await != "0" {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        })
+        .await;
         assert_eq!(value(&direct, "SELECT count(*) FROM t").await, done, "{at:?}");
     }
 }
@@ -371,7 +376,12 @@ async fn modes_refuse_hang_and_cut_all_connections() {
     bed.wire.set_mode(Mode::Pass).unwrap();
     let client = bed.client().await;
     bed.wire.set_mode(Mode::Hang).unwrap();
+    let accepted = bed.wire.counts().received;
     let hung = tokio::spawn(async move { client.simple_query("SELECT 1").await.is_err() });
+    // Long enough for it to be served if the mode did nothing; on a busy machine it may be missed, never invented.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert!(!hung.is_finished());
+    assert_eq!(bed.wire.counts().received, accepted);
     bed.wire.clear().await.unwrap();
     assert!(within(hung).await.unwrap(), "what hung is closed when the mode is left");
 
