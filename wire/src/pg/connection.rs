@@ -84,13 +84,22 @@ async fn talk(
     let (server_reader, server_writer) = split(server);
     let mut up = Up::new(Arc::clone(core), Arc::clone(session), client_reader, server_writer);
     let mut down = Down::new(Arc::clone(core), Arc::clone(session), server_reader, client_writer);
-    let end = relay(&mut up, &mut down).await;
+    let end = relay(session, &mut up, &mut down).await;
     tracing::trace!(wire = core.options.name, connection = session.number, ?end, "ended");
     finish(session, connection, end, up, down).await;
 }
 
-/// Runs both directions until one has ended the connection.
-async fn relay(up: &mut Up, down: &mut Down) -> End {
+/// Runs both directions until one has ended the connection. Where it should have closed and can't, because the client
+/// does not read or a message is held, it is cut.
+async fn relay(session: &Session, up: &mut Up, down: &mut Down) -> End {
+    tokio::select! {
+        biased;
+        end = both(up, down) => end,
+        () = session.overdue() => End::Cut,
+    }
+}
+
+async fn both(up: &mut Up, down: &mut Down) -> End {
     let mut down = pin!(down.run());
     let ended = {
         let mut up = pin!(up.run());
@@ -117,6 +126,7 @@ async fn finish(session: &Session, connection: &Connection, end: End, up: Up, do
             // For the client this is the end; the socket itself goes with this connection.
             connection.socket.finish();
             drop((client_reader, client_writer));
+            session.closed.cancel();
             drop(timeout(FINISH_LIMIT, let_finish(session, server_reader, framer)).await);
         }
         End::ServerClosed | End::Last => {

@@ -16,8 +16,18 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-/// How much longer than its grace a connection's close is waited for.
-const CLOSE_SLACK: Duration = Duration::from_secs(2);
+/// How much longer than its grace a connection's close is waited for: two last words of 2 s, and some.
+const CLOSE_SLACK: Duration = Duration::from_secs(6);
+
+/// What became of the connections that a rewrite concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[must_use = "on a connection that is still open nothing has changed"]
+pub struct Closed {
+    /// They are gone.
+    pub closed: usize,
+    /// They could not be closed in time, as while the wire hangs: statements on them are as they were prepared.
+    pub open: usize,
+}
 
 /// What all connections of a wire share.
 pub(crate) struct Core {
@@ -81,20 +91,23 @@ impl Core {
         self.totals.connections.load(Ordering::SeqCst)
     }
 
-    /// Closes the sessions that `concerned` means, waits until they are gone, and says how many they were.
-    pub(crate) async fn close_sessions(&self, concerned: impl Fn(&Session) -> bool) -> usize {
+    /// Closes the sessions that `concerned` means, waits until they are gone, and says how many they were, and how
+    /// many of them are not gone after all.
+    pub(crate) async fn close_sessions(&self, concerned: impl Fn(&Session) -> bool) -> Closed {
         let deadline = Instant::now() + self.options.close_grace;
         let mut sessions = self.all_sessions();
         sessions.retain(|session| concerned(session));
         for session in &sessions {
             session.close(deadline);
         }
+        let mut open = 0;
         for session in &sessions {
             if timeout_at(deadline + CLOSE_SLACK, session.closed.cancelled()).await.is_err() {
                 tracing::warn!(wire = self.options.name, connection = session.number, "still open");
+                open += 1;
             }
         }
-        sessions.len()
+        Closed { closed: sessions.len() - open, open }
     }
 
     pub(crate) const fn limits(&self) -> Limits {

@@ -14,7 +14,7 @@
 //! let rule = wire.set(Rule::on(claim.clone()).rewrite(" SKIP LOCKED", "")).await?;
 //! // … the service at wire.address() claims rows, and waits for those that others hold …
 //! assert!(rule.tally_since().applied() > 0, "the sabotage has landed");
-//! rule.remove().await;
+//! assert_eq!(rule.remove().await.open, 0);
 //!
 //! let (hold, mut held) = Rule::on(claim).hold(HoldAt::Answered);
 //! wire.set(hold).await?;
@@ -67,6 +67,7 @@ mod tls;
 mod up;
 mod wire;
 
+pub use core::Closed;
 pub use message::{ErrorResponse, Parameter};
 pub use options::{PgWireOptions, Upstream};
 pub use pattern::{Match, Pattern};

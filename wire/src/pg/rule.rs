@@ -204,6 +204,14 @@ pub enum RuleError {
         /// What was given.
         tag: String,
     },
+    /// A rewrite that some connections still go without.
+    #[error(
+        "{connections} connection(s) with a statement that the rewrite concerns could not be closed, so it was not set; close them or leave mode hang, and set it again"
+    )]
+    StillOpen {
+        /// How many.
+        connections: usize,
+    },
     /// A repeat less than once.
     #[error("a statement cannot be sent {times} times; answer in its place to have it not sent at all")]
     Times {

@@ -6,11 +6,16 @@ use super::pending::{Pending, Undo};
 use super::statement::{ConnectionInfo, Portal, Statement};
 use crate::rule::RuleId;
 use std::collections::HashMap;
+use std::future::pending;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
+
+/// How long after its deadline a connection may still be closed with a word, before it is cut.
+const FAREWELL: Duration = Duration::from_millis(250);
 
 /// How many statements prepared by SQL are remembered for one connection.
 const SQL_PREPARED: usize = 256;
@@ -27,7 +32,7 @@ pub(crate) struct Session {
     pub(crate) wake: Notify,
     /// Wakes the direction to the server: a series has been answered while the connection is to close.
     pub(crate) progress: Notify,
-    closing: AtomicBool,
+    closing: CancellationToken,
     deadline: Mutex<Option<Instant>>,
     /// The connection is gone.
     pub(crate) closed: CancellationToken,
@@ -132,7 +137,7 @@ impl Session {
             state: Mutex::new(State::default()),
             wake: Notify::new(),
             progress: Notify::new(),
-            closing: AtomicBool::new(false),
+            closing: CancellationToken::new(),
             deadline: Mutex::new(None),
             closed: CancellationToken::new(),
             unbound: AtomicBool::new(false),
@@ -167,18 +172,27 @@ impl Session {
     /// Has the connection closed as soon as it is idle, at `deadline` in any case.
     pub(crate) fn close(&self, deadline: Instant) {
         self.deadline.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(deadline);
-        self.closing.store(true, Ordering::Release);
+        self.closing.cancel();
         self.wake.notify_one();
         self.progress.notify_one();
     }
 
     pub(crate) fn is_closing(&self) -> bool {
-        self.closing.load(Ordering::Acquire)
+        self.closing.is_cancelled()
     }
 
     /// By when to close.
     pub(crate) fn deadline(&self) -> Option<Instant> {
         if self.is_closing() { *self.deadline.lock().unwrap_or_else(PoisonError::into_inner) } else { None }
+    }
+
+    /// Waits until the connection should have closed and has not.
+    pub(crate) async fn overdue(&self) {
+        self.closing.cancelled().await;
+        match self.deadline() {
+            Some(deadline) => sleep_until(deadline + FAREWELL).await,
+            None => pending().await,
+        }
     }
 
     /// Whether the connection is to close, and may: everything is answered, no transaction is open.

@@ -2,7 +2,7 @@
 
 use super::board::Active;
 use super::connection;
-use super::core::Core;
+use super::core::{Closed, Core};
 use super::message::ErrorResponse;
 use super::options::PgWireOptions;
 use super::pattern::Match;
@@ -142,7 +142,8 @@ impl PgWire {
     /// is prepared, and returns when they are gone.
     ///
     /// # Errors
-    /// When the rule could never do what it says.
+    /// When the rule could never do what it says, or a connection that a rewrite concerns can't be closed; the rule
+    /// is not set then.
     pub async fn set(&self, rule: Rule) -> Result<RuleHandle, RuleError> {
         rule.check()?;
         let active = Arc::new(Active {
@@ -157,7 +158,13 @@ impl PgWire {
         self.core.board.change(|snapshot| snapshot.rules.push(Arc::clone(&active)));
         if active.rule.action.rewrites() {
             let matcher = &active.rule.matcher;
-            self.core.close_sessions(|session| session.has_parsed(matcher, active.id)).await;
+            let concerned = |session: &super::session::Session| session.has_parsed(matcher, active.id);
+            let Closed { open, .. } = self.core.close_sessions(concerned).await;
+            if open > 0 {
+                let handle = RuleHandle { active, core: Arc::clone(&self.core) };
+                let _ = handle.remove().await;
+                return Err(RuleError::StillOpen { connections: open });
+            }
         }
         Ok(RuleHandle { active, core: Arc::clone(&self.core) })
     }
@@ -166,7 +173,8 @@ impl PgWire {
     /// connections with rewritten statements are gone. Counters go on.
     ///
     /// # Errors
-    /// When the port can't be listened on again after [`Mode::Refuse`].
+    /// When the port can't be listened on again after [`Mode::Refuse`], or a connection with a rewritten statement
+    /// can't be closed ([`io::ErrorKind::TimedOut`]).
     pub async fn clear(&self) -> io::Result<()> {
         *self.core.startup_failure.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let removed = self.core.board.change(|snapshot| std::mem::take(&mut snapshot.rules));
@@ -175,8 +183,14 @@ impl PgWire {
         let concerned = |session: &super::session::Session| {
             removed.iter().any(|active| active.rule.action.rewrites() && session.has_rewritten(active.id))
         };
-        self.core.close_sessions(concerned).await;
-        Ok(())
+        match self.core.close_sessions(concerned).await.open {
+            0 => Ok(()),
+            open => {
+                let why =
+                    format!("{open} connection(s) with rewritten statements could not be closed; cut them");
+                Err(io::Error::new(io::ErrorKind::TimedOut, why))
+            }
+        }
     }
 
     /// Counts the executions that `matcher` means, from now on and for as long as the counter is kept.
@@ -253,15 +267,15 @@ impl RuleHandle {
     }
 
     /// Removes the rule. What it delays or holds goes on, what it hangs is reset; connections on which a statement
-    /// that it rewrote is prepared are closed. Returns their number when they are gone.
-    pub async fn remove(&self) -> usize {
+    /// that it rewrote is prepared are closed. Returns their number when they are gone, or can't be closed.
+    pub async fn remove(&self) -> Closed {
         let id = self.active.id;
         self.core.board.change(|snapshot| snapshot.rules.retain(|active| active.id != id));
         self.active.remove();
         if self.active.rule.action.rewrites() {
             self.core.close_sessions(|session| session.has_rewritten(id)).await
         } else {
-            0
+            Closed::default()
         }
     }
 }

@@ -2,7 +2,7 @@
 //! prepared statements: the claim, robbed of `SKIP LOCKED`, runs into a row that another holds.
 
 use super::{Bed, LIMIT, value, within};
-use sabot_wire::pg::{Match, Pattern, Rule};
+use sabot_wire::pg::{HoldAt, Match, Pattern, Rule, RuleError};
 use sqlx::Row;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use std::path::{Path, PathBuf};
@@ -59,7 +59,7 @@ async fn lands_and_is_undone(bed: &Bed, pool: &mut impl Pool) {
     assert!(rule.refusals().is_empty());
 
     let counter = bed.wire.counter(matcher);
-    assert!(within(rule.remove()).await > 0, "some connection had the rewritten statement");
+    assert!(within(rule.remove()).await.closed > 0, "some connection had the rewritten statement");
     for _ in 0..2 * SIZE {
         assert_eq!(within(pool.claim()).await, "2");
     }
@@ -263,7 +263,7 @@ async fn a_rewrite_ends_pgbench_with_prepared_statements_and_lands_on_the_next()
     let said = String::from_utf8_lossy(&blocked.stderr);
     assert!(said.contains("lock timeout"), "{said}");
     assert_eq!(counter.sent(), sent, "no text with SKIP LOCKED left the wire");
-    rule.remove().await;
+    assert_eq!(rule.remove().await.open, 0);
     let free = within(bench(&["-t", "100"]).output()).await.unwrap();
     assert!(free.status.success(), "{}", String::from_utf8_lossy(&free.stderr));
     assert_eq!(counter.sent(), sent + 200);
@@ -309,6 +309,41 @@ async fn a_connection_that_stays_busy_is_closed_when_its_grace_is_over() {
     client.batch_execute("BEGIN").await.unwrap();
     within(bed.wire.set(Rule::on(Match::contains("busy")).rewrite("1", "2"))).await.unwrap();
     assert!(within(client.simple_query("SELECT 1")).await.is_err());
+}
+
+#[tokio::test]
+async fn a_connection_on_which_an_answer_is_held_is_cut_when_its_grace_is_over() {
+    let bed = Bed::with(|mut options| {
+        options.close_grace = Duration::from_millis(100);
+        options
+    })
+    .await;
+    let client = bed.client().await;
+    let prepared = client.prepare("SELECT 1 AS kept").await.unwrap();
+    let (rule, mut hold) = Rule::on(Match::contains("kept")).hold(HoldAt::Answered);
+    bed.wire.set(rule).await.unwrap();
+    let setting = async {
+        let held = within(hold.next()).await.unwrap();
+        within(bed.wire.set(Rule::on(Match::contains("kept")).rewrite("1", "2"))).await.unwrap();
+        assert!(bed.wire.connections().is_empty(), "it still has the statement as it was");
+        drop(held);
+    };
+    let (executed, ()) = tokio::join!(within(client.query(&prepared, &[])), setting);
+    executed.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_rewrite_that_a_hung_connection_would_miss_is_not_set() {
+    let bed = Bed::with(|mut options| {
+        options.close_grace = Duration::from_millis(100);
+        options
+    })
+    .await;
+    let client = bed.client().await;
+    let _prepared = client.prepare("SELECT 1 AS kept").await.unwrap();
+    bed.wire.set_mode(sabot_wire::pg::Mode::Hang).unwrap();
+    let set = within(bed.wire.set(Rule::on(Match::contains("kept")).rewrite("1", "2"))).await;
+    assert_eq!(set.map(drop), Err(RuleError::StillOpen { connections: 1 }));
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ async fn an_answer_fails_the_statement_as_the_server_would() {
         assert_eq!(value(&client, "SELECT 'goes on'").await, "goes on");
     }
     assert_eq!((rule.tally().matched(), rule.tally().applied()), (2, 2));
-    rule.remove().await;
+    assert_eq!(rule.remove().await.open, 0);
     assert_eq!(client.query(&prepared, &[]).await.unwrap().len(), 1, "the prepared statement is still there");
 }
 
@@ -247,7 +247,7 @@ async fn removing_a_hold_releases_what_it_holds() {
     let rule = bed.wire.set(rule).await.unwrap();
     let removed = async {
         let held = within(hold.next()).await.unwrap();
-        rule.remove().await;
+        assert_eq!(rule.remove().await.open, 0);
         held
     };
     let (got, _held) = tokio::join!(value(&client, "SELECT 'held'"), removed);
@@ -311,7 +311,7 @@ async fn a_hung_statement_is_never_answered_and_ends_with_the_rule() {
     within(seen.next()).await.unwrap();
     assert_eq!(value(&bed.client().await, "SELECT 'others go on'").await, "others go on");
     assert!(!hung.is_finished());
-    rule.remove().await;
+    assert_eq!(rule.remove().await.open, 0);
     assert!(within(hung).await.unwrap());
 }
 
@@ -324,7 +324,7 @@ async fn removing_a_hold_releases_what_it_holds_and_ends_it() {
         let rule = bed.wire.set(rule).await.unwrap();
         let removed = async {
             let held = within(hold.next()).await.unwrap();
-            rule.remove().await;
+            assert_eq!(rule.remove().await.open, 0);
             assert!(
                 within(hold.next()).await.is_none(),
                 "the handle, which still lives, is no reason to wait"
