@@ -18,6 +18,9 @@ use std::time::Duration;
 
 const ID: &str = "readiness.criticality";
 
+/// How many of the service's last log lines a finding shows.
+const LOG_LINES: usize = 6;
+
 pub(super) fn check() -> Check<Lane> {
     Check {
         id: ID,
@@ -121,7 +124,8 @@ impl Trial<'_> {
         let subject = format!("{}: {} {when}", self.row.service, self.row.dependency);
         let criticality = if self.row.critical { "critical" } else { "not critical" };
         let finding = Finding::new(subject, expected.sketch(), answer.sketch(self.readiness))
-            .evidence(format!("the matrix declares it {criticality}; awaited for {limit:?}"));
+            .evidence(format!("the matrix declares it {criticality}; awaited for {limit:?}"))
+            .evidence(format!("its last lines:\n{}", self.instance.log(LOG_LINES).join("\n")));
         self.cx.find(finding);
         Ok(false)
     }

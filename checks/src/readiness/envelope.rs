@@ -70,7 +70,7 @@ fn shape(cx: &Cx<'_, Lane>, service: &str, when: &str, status: Option<u16>, answ
     };
     if status.is_some_and(|status| answer.status != status) {
         let observed = if answer.status == 0 { "no answer".into() } else { answer.status.to_string() };
-        wrong("status", "200".into(), observed);
+        wrong("the answer", "200".into(), observed);
     }
     let content_type = answer.headers.iter().find(|(name, _)| name == "content-type");
     let content_type = content_type.map_or("none", |(_, value)| value.as_str());
