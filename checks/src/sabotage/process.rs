@@ -36,7 +36,8 @@ impl Worn<Lane> for Paused {
             // A signal takes effect when its process is next scheduled; there is no event for that.
             let deadline = tokio::time::Instant::now() + LOOK;
             loop {
-                let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("reading its state")?;
+                let stat =
+                    std::fs::read_to_string(format!("/proc/{pid}/stat")).context("reading its state")?;
                 let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
                 if state == Some('T') {
                     return Ok(format!("the system says that process {pid} is stopped"));
