@@ -51,7 +51,7 @@ pub(crate) struct Canaries {
 
 impl Canaries {
     /// Looks for `secrets`; the values of the JSON fields `exempt` may hold long runs of hex digits.
-    pub(crate) fn new(secrets: Vec<String>, exempt: &[String]) -> Self {
+    pub(crate) fn new(secrets: &[String], exempt: &[String]) -> Self {
         let mut pieces: BTreeMap<String, BTreeSet<Vec<u8>>> = BTreeMap::new();
         for (spelling, form) in secrets.iter().flat_map(|secret| spellings(secret)) {
             pieces
@@ -120,7 +120,7 @@ mod tests {
     const SECRET: &str = "xK9/mQ2+pL7wR4tY8v";
 
     fn leaks(body: &str) -> Vec<String> {
-        let canaries = Canaries::new(vec![SECRET.into()], &["commit_id".into()]);
+        let canaries = Canaries::new(&[SECRET.into()], &["commit_id".into()]);
         canaries.leaks(&[], body).into_iter().map(|leak| leak.what).collect()
     }
 
@@ -146,13 +146,13 @@ mod tests {
 
     #[test]
     fn a_header_is_named_and_its_value_is_not() {
-        let canaries = Canaries::new(vec![SECRET.into()], &[]);
+        let canaries = Canaries::new(&[SECRET.into()], &[]);
         let leaks = canaries.leaks(&[("x-debug".into(), SECRET.into())], "");
         assert_eq!(leaks, [Leak { what: "a credential".into(), place: Place::Header("x-debug".into()) }]);
     }
 
     #[test]
     fn every_shape_compiles() {
-        assert_eq!(Canaries::new(vec![], &[]).shapes.len(), SHAPES.len());
+        assert_eq!(Canaries::new(&[], &[]).shapes.len(), SHAPES.len());
     }
 }

@@ -224,10 +224,36 @@ fn describe(value: Option<&Value>) -> String {
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     let readiness = &target.readiness;
     let Some(service) = target.services.last().map(|service| service.name.clone()) else { return Vec::new() };
-    let names = readiness.shape.clone();
+    let mut sabotages = on_rows(readiness, &service);
+    let commit = readiness.shape.commit.clone();
+    sabotages.push(json::rewriting(
+        &[ID],
+        "commit-missing",
+        "one service was built without its commit",
+        &service,
+        &readiness.path,
+        move |envelope| {
+            envelope.remove(&commit);
+        },
+    ));
+    let row = readiness.matrix.iter().find(|row| row.service == service);
+    if let (Some(lever), Some(row)) = (&readiness.levers.period, row) {
+        sabotages.push(setting::turned(
+            &[ID],
+            "period-of-an-hour",
+            "a cache period in the wrong unit: results are an hour old and look new",
+            vec![(service.clone(), vec![lever.pull(&service, &[&row.dependency], "1h")])],
+        ));
+    }
+    sabotages
+}
+
+/// What is changed in every row of one service.
+fn on_rows(readiness: &Readiness, service: &str) -> Vec<Sabotage<Lane>> {
+    let names = &readiness.shape;
     let on_rows = |id: &str, mistake: &str, change: fn(&mut Map<String, Value>, &str), field: &str| {
         let (rows, field) = (names.rows.clone(), field.to_owned());
-        json::rewriting(&[ID], id, mistake, &service, &readiness.path, move |envelope| {
+        json::rewriting(&[ID], id, mistake, service, &readiness.path, move |envelope| {
             for row in envelope.get_mut(&rows).and_then(Value::as_array_mut).into_iter().flatten() {
                 if let Value::Object(row) = row {
                     change(row, &field);
@@ -235,7 +261,7 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
             }
         })
     };
-    let mut sabotages = vec![
+    vec![
         on_rows(
             "field-missing",
             "one service leaves a field out",
@@ -263,28 +289,7 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
             &names.checked_at,
         ),
         on_rows("time-local", "one service writes local time", local, &names.checked_at),
-    ];
-    let commit = names.commit.clone();
-    sabotages.push(json::rewriting(
-        &[ID],
-        "commit-missing",
-        "one service was built without its commit",
-        &service,
-        &readiness.path,
-        move |envelope| {
-            envelope.remove(&commit);
-        },
-    ));
-    let row = readiness.matrix.iter().find(|row| row.service == service);
-    if let (Some(lever), Some(row)) = (&readiness.levers.period, row) {
-        sabotages.push(setting::turned(
-            &[ID],
-            "period-of-an-hour",
-            "a cache period in the wrong unit: results are an hour old and look new",
-            vec![(service.clone(), vec![lever.pull(&service, &[&row.dependency], "1h")])],
-        ));
-    }
-    sabotages
+    ]
 }
 
 fn rename(row: &mut Map<String, Value>, field: &str) {

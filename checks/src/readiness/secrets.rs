@@ -43,7 +43,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
             "a credential under {PIECE} bytes can't be told from ordinary text"
         )));
     }
-    let canaries = Canaries::new(cx.lane().secrets(), &readiness(cx.lane()).hex_exempt);
+    let canaries = Canaries::new(&cx.lane().secrets(), &readiness(cx.lane()).hex_exempt);
     let rows = readiness(cx.lane()).matrix.iter();
     try_join_all(rows.map(|row| judge_row(cx, &canaries, row))).await?;
     cx.fact("canaries", cx.lane().secrets().len());
@@ -148,6 +148,25 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
             secret.chars().take(secret.chars().count() / 2).collect()
         }),
     ];
+    sabotages.extend(foreign(target, &service));
+    let in_header = |lane: &Lane| {
+        let secret = first(lane);
+        Arc::new(move |response: &mut Response| response.headers.set("x-debug", secret.clone()))
+    };
+    let mistake = "a debugging header is left in";
+    sabotages.push(json::answering_by(&[ID], "in-header", mistake, &service, &readiness.path, in_header));
+    if let Some(lever) = readiness.levers.commit.clone() {
+        let mistake = "two variables change places in a deployment: the commit is a credential";
+        sabotages.push(setting::turned_by(&[ID], "variables-swapped", mistake, move |lane| {
+            vec![(service.clone(), vec![lever.pull(&service, &[""], &first(lane))])]
+        }));
+    }
+    sabotages
+}
+
+/// What is no credential of ours and looks like a secret all the same.
+fn foreign(target: &Target, service: &str) -> Vec<Sabotage<Lane>> {
+    let mut shown = Vec::new();
     for (id, mistake, foreign) in [
         (
             "foreign-token",
@@ -162,32 +181,13 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
         ),
     ] {
         let names = target.readiness.shape.clone();
-        sabotages.push(json::rewriting(
-            &[ID],
-            id,
-            mistake,
-            &service,
-            &target.readiness.path,
-            move |envelope| {
-                for row in envelope.get_mut(&names.rows).and_then(Value::as_array_mut).into_iter().flatten() {
-                    row[&names.error] = foreign.into();
-                }
-            },
-        ));
-    }
-    let in_header = |lane: &Lane| {
-        let secret = first(lane);
-        Arc::new(move |response: &mut Response| response.headers.set("x-debug", secret.clone()))
-    };
-    let mistake = "a debugging header is left in";
-    sabotages.push(json::answering_by(&[ID], "in-header", mistake, &service, &readiness.path, in_header));
-    if let Some(lever) = readiness.levers.commit.clone() {
-        let mistake = "two variables change places in a deployment: the commit is a credential";
-        sabotages.push(setting::turned_by(&[ID], "variables-swapped", mistake, move |lane| {
-            vec![(service.clone(), vec![lever.pull(&service, &[""], &first(lane))])]
+        shown.push(json::rewriting(&[ID], id, mistake, service, &target.readiness.path, move |envelope| {
+            for row in envelope.get_mut(&names.rows).and_then(Value::as_array_mut).into_iter().flatten() {
+                row[&names.error] = foreign.into();
+            }
         }));
     }
-    sabotages
+    shown
 }
 
 /// A credential in the error of every row, in some form.
