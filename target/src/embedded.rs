@@ -10,7 +10,7 @@ use std::time::Duration;
 const PERIOD: Duration = Duration::from_millis(500);
 const BREVO_PERIOD: Duration = Duration::from_secs(1);
 /// The longest that a probe may take in the quick profile.
-const TIME_LIMIT: Duration = Duration::from_millis(250);
+const TIME_LIMIT: Duration = Duration::from_millis(500);
 
 /// What the readiness probe of PostgreSQL looks like on its wire.
 const PROBE: &str = "/* readyz */";
@@ -23,7 +23,7 @@ pub(crate) fn target() -> Target {
         profile: pairs(&[
             ("caches", "500ms"),
             ("brevo's cache", "1s"),
-            ("probe time limits", "250ms"),
+            ("probe time limits", "500ms"),
             ("the runner's polling", "100ms"),
             ("its heartbeat stale after", "1s"),
         ]),
@@ -117,7 +117,7 @@ fn service(name: &str, program: &str, own: Vec<(String, String)>, wires: Vec<Wir
     env.extend(pairs(&[
         ("SABOT_COMMIT_ID", "f41ed2b"),
         ("SABOT_READINESS_CACHE", "500ms"),
-        ("SABOT_READINESS_TIME_LIMIT", "250ms"),
+        ("SABOT_READINESS_TIME_LIMIT", "500ms"),
         ("RUST_BACKTRACE", "0"),
     ]));
     if wires.iter().any(|wire| wire.name == "brevo") {

@@ -70,6 +70,10 @@ async fn cold_all_well(cx: &Cx<'_, Lane>, service: &str) -> Judgement {
         .map(|row| row.dependency.as_str())
         .collect();
     let instance = lane.further(service, &vec![lever.pull(service, &dependencies, COLD_PERIOD)]).await?;
+    let well = |answer: &super::answer::Answer| answer.overall(&readiness.shape) == readiness.words.ok;
+    if until(lane, &instance, faults::SLACK, well).await?.is_err() {
+        return Err(CannotTell::new(format!("{service} is not well with all its dependencies there")));
+    }
     percentile(cx, &instance, &format!("{service}: cold, all well")).await?;
     instance.stop().await;
     Ok(())
