@@ -151,6 +151,7 @@ fn readiness() -> Readiness {
         },
         words: Words { ok: "ok".into(), degraded: "degraded".into(), failed: "failed".into() },
         unauthorised: "auth_401".into(),
+        error_words: ERROR_WORDS.map(String::from).to_vec(),
         matrix: matrix(),
         p95: Duration::from_millis(500),
         cold: Duration::from_secs(3),
@@ -159,6 +160,18 @@ fn readiness() -> Readiness {
         levers: levers(),
     }
 }
+
+const ERROR_WORDS: [&str; 9] = [
+    "timeout",
+    "refused",
+    "reset",
+    "unreachable",
+    "stalled",
+    "no_tick_yet",
+    "schema_missing",
+    "schema_outdated",
+    "http_500",
+];
 
 fn matrix() -> Vec<Row> {
     let database = |service, dependency| {

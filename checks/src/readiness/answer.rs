@@ -96,7 +96,7 @@ impl Answer {
         let (shape, words) = (&readiness.shape, &readiness.words);
         let word = |text: &str| {
             let known = [&words.ok, &words.degraded, &words.failed, &readiness.unauthorised];
-            if known.iter().any(|word| *word == text) {
+            if known.into_iter().chain(&readiness.error_words).any(|word| word == text) {
                 text.to_owned()
             } else {
                 format!("text of {} bytes", text.len())

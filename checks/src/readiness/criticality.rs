@@ -2,14 +2,15 @@
 //! goes out of rotation if and only if the dependency is critical.
 
 use super::answer::{Answer, readiness};
-use super::faults::{self, Fault, SLACK};
+use super::expected::Expected;
+use super::faults;
 use super::watch::until;
 use crate::sabotage::rules::{self, Place};
 use crate::sabotage::{json, schema, setting};
 use bytes::Bytes;
 use futures_util::future::try_join_all;
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
-use sabot_target::{Instance, Lane, Reach, Readiness, Row, Shape, Target};
+use sabot_target::{Instance, Lane, Reach, Readiness, Row, Target};
 use sabot_wire::http::{Match, Rule};
 use sabot_wire::pg;
 use serde_json::Value;
@@ -50,8 +51,9 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
 
 async fn judge_row(cx: &Cx<'_, Lane>, row: &Row) -> Judgement {
     let instance = cx.lane().further(&row.service, &Vec::new()).await?;
-    let trial = Trial { cx, instance: &instance, row, readiness: readiness(cx.lane()) };
-    let mut well = trial.comes_to(&Expected::well(trial.readiness), "with all well").await?;
+    let readiness = readiness(cx.lane());
+    let trial = Trial { cx, instance: &instance, row, readiness };
+    let mut well = trial.comes_to(&Expected::well(readiness, row), "with all well").await?;
     for faults in faults::of(&row.reach) {
         for fault in *faults {
             if !well {
@@ -59,48 +61,15 @@ async fn judge_row(cx: &Cx<'_, Lane>, row: &Row) -> Judgement {
             }
             cx.examined(1);
             faults::put_on(&instance, row, *fault).await?;
-            let expected = Expected::under(trial.readiness, row, *fault);
+            let expected = Expected::under(readiness, row, *fault);
             well = trial.comes_to(&expected, &format!("while it is {fault}")).await?;
         }
         faults::mend(&instance, row).await?;
         // A row that has been red has said what there is to say; its recovery would be judged by the same flaw.
-        well = well && trial.comes_to(&Expected::well(trial.readiness), "once it is back").await?;
+        well = well && trial.comes_to(&Expected::well(readiness, row), "once it is back").await?;
     }
     instance.stop().await;
     Ok(())
-}
-
-/// What an answer must come to.
-struct Expected {
-    http: u16,
-    overall: String,
-    row: String,
-    error: Option<String>,
-}
-
-impl Expected {
-    fn well(readiness: &Readiness) -> Self {
-        let ok = readiness.words.ok.clone();
-        Self { http: 200, overall: ok.clone(), row: ok, error: None }
-    }
-
-    fn under(readiness: &Readiness, row: &Row, fault: Fault) -> Self {
-        let words = &readiness.words;
-        let error = (fault == Fault::Unauthorised).then(|| readiness.unauthorised.clone());
-        let status = if error.is_some() { &words.degraded } else { &words.failed };
-        if row.critical && error.is_none() {
-            return Self { http: 503, overall: words.failed.clone(), row: status.clone(), error };
-        }
-        Self { http: 200, overall: words.degraded.clone(), row: status.clone(), error }
-    }
-
-    fn sketch(&self) -> String {
-        let error = self.error.as_ref().map(|error| format!(" ({error})")).unwrap_or_default();
-        format!(
-            "HTTP {}, overall {}, the row {}{error}, no other row touched",
-            self.http, self.overall, self.row
-        )
-    }
 }
 
 struct Trial<'a> {
@@ -112,13 +81,12 @@ struct Trial<'a> {
 
 impl Trial<'_> {
     /// Waits until the answer is as expected; a finding and `false` when it does not come to that in time.
-    async fn comes_to(&self, expected: &Expected, when: &str) -> Judgement<bool> {
-        let limit = self.limit();
-        let wrong_for_good =
-            |answer: &Answer| self.is(answer, expected) || self.contradicts(answer, expected);
-        let seen = until(self.cx.lane(), self.instance, limit, wrong_for_good).await?;
+    async fn comes_to(&self, expected: &Expected<'_>, when: &str) -> Judgement<bool> {
+        let limit = expected.limit();
+        let settled = |answer: &Answer| expected.is_met_by(answer) || expected.is_contradicted_by(answer);
+        let seen = until(self.cx.lane(), self.instance, limit, settled).await?;
         let (Ok(answer) | Err(answer)) = seen;
-        if self.is(&answer, expected) {
+        if expected.is_met_by(&answer) {
             return Ok(true);
         }
         let subject = format!("{}: {} {when}", self.row.service, self.row.dependency);
@@ -128,50 +96,6 @@ impl Trial<'_> {
             .evidence(format!("its last lines:\n{}", self.instance.log(LOG_LINES).join("\n")));
         self.cx.find(finding);
         Ok(false)
-    }
-
-    /// The longest that the row, and those that go with it, may take to show a change.
-    fn limit(&self) -> Duration {
-        let together = self.readiness.matrix.iter().filter(|row| self.goes_with(&row.dependency));
-        let longest = together.map(|row| row.shows_within(self.readiness.servable_periods)).max();
-        longest.unwrap_or_default() + SLACK
-    }
-
-    /// Whether a row of the same service is reached over the same wire, and so goes down with this one.
-    fn goes_with(&self, dependency: &str) -> bool {
-        let wire = self.row.reach.wire();
-        let mut matrix = self.readiness.matrix.iter().filter(|row| row.service == self.row.service);
-        matrix.any(|row| row.dependency == dependency && row.reach.wire() == wire)
-    }
-
-    fn is(&self, answer: &Answer, expected: &Expected) -> bool {
-        let shape = &self.readiness.shape;
-        answer.status == expected.http
-            && answer.overall(shape) == expected.overall
-            && self.row_is(answer, expected)
-            && self.others_are_well(answer, shape)
-    }
-
-    fn row_is(&self, answer: &Answer, expected: &Expected) -> bool {
-        answer.row(&self.readiness.shape, &self.row.dependency).is_some_and(|row| {
-            row.status == expected.row && (expected.error.is_none() || row.error == expected.error)
-        })
-    }
-
-    /// The row has come to what it must, and what follows from the row in the same answer has not.
-    fn contradicts(&self, answer: &Answer, expected: &Expected) -> bool {
-        self.row_is(answer, expected)
-            && self.others_are_well(answer, &self.readiness.shape)
-            && answer.status != expected.http
-    }
-
-    /// Rows over another wire are untouched; those over the same one may go with it.
-    fn others_are_well(&self, answer: &Answer, shape: &Shape) -> bool {
-        let ok = &self.readiness.words.ok;
-        answer
-            .rows(shape)
-            .iter()
-            .all(|row| row.status == *ok || row.name == self.row.dependency || self.goes_with(&row.name))
     }
 }
 

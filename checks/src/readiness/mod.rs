@@ -4,6 +4,7 @@ mod answer;
 mod cache;
 mod criticality;
 mod envelope;
+mod expected;
 pub(crate) mod faults;
 mod latency;
 mod liveness;

@@ -15,6 +15,9 @@ pub struct Readiness {
     pub words: Words,
     /// The `last_error` that stands for refused credentials.
     pub unauthorised: String,
+    /// Further words that a `last_error` may be. A report shows these as they are; of any other text it tells only the
+    /// length, since it might hold a secret.
+    pub error_words: Vec<String>,
     /// Every dependency that a service declares.
     pub matrix: Vec<Row>,
     /// The 95th percentile's limit: cold with all well, and warm with one dependency hanging.
