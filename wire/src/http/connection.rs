@@ -131,6 +131,10 @@ impl Connection {
         arrived.probe.responding(response.status, &bytes[..head]);
         arrived.probe.response_content(&bytes[head..]);
         self.client.socket.write(&bytes).await?;
+        if response.status == 101 {
+            arrived.probe.outcome(Outcome::Tunnelled);
+            return Err(End::Switched);
+        }
         arrived.probe.outcome(Outcome::Answered);
         if arrived.facts.closes { Err(End::AfterResponse) } else { Ok(()) }
     }

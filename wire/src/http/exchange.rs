@@ -14,6 +14,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
+/// The longest that a request which was acknowledged early may take: nobody waits for it who could give up.
+const FORWARD_LIMIT: Duration = Duration::from_mins(1);
+
 /// How one rule leaves a request.
 enum Fate {
     /// The next rule decides.
@@ -232,7 +235,7 @@ impl Connection {
     /// Sends a request on a connection of its own, whatever becomes of this one.
     fn forward_apart(&self, arrived: &Arrived, request: Request, ended: mpsc::UnboundedSender<Forwarded>) {
         let (shared, number) = (Arc::clone(&self.shared), self.number);
-        let (route, is_head) = (self.route(arrived), arrived.facts.is_head);
+        let (route, is_head) = (self.route(arrived), request.method == "HEAD");
         let sent = arrived.probe.sender();
         tokio::spawn(async move {
             let forward = async {
@@ -249,7 +252,9 @@ impl Connection {
             };
             let answer = tokio::select! {
                 () = shared.gone.cancelled() => return,
-                answer = forward => answer,
+                answer = tokio::time::timeout(FORWARD_LIMIT, forward) => {
+                    answer.unwrap_or_else(|late| Err(io::Error::new(io::ErrorKind::TimedOut, late)))
+                }
             };
             tracing::debug!(
                 connection = number,

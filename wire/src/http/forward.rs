@@ -43,7 +43,8 @@ impl Connection {
         let (towards, client) = (upstream.socket.clone(), self.client.socket.clone());
         let interim = show_interim.then_some(&client);
         let limit = self.shared.whole_body;
-        let download = transfer::whole_response(upstream, interim, arrived.facts.is_head, limit);
+        let to_head = sent_as_head(arrived, &outgoing);
+        let download = transfer::whole_response(upstream, interim, to_head, limit);
         let (facts, response) =
             transfer::exchange(&mut self.client, &towards, outgoing, &arrived.probe, download).await?;
         if facts.closes {
@@ -78,12 +79,20 @@ impl Connection {
         let response = if let (Some((rule, times, shown)), Outgoing::Whole(bytes)) = (repeat, &outgoing) {
             let bytes = bytes.clone();
             self.repeat(arrived, address, &bytes, (times, shown), &rule).await?
-        } else if arrived.active().any(|rule| rule.action.needs_response()) {
+        } else if arrived.active().any(|rule| rule.action.needs_response())
+            || sent_as_head(arrived, &outgoing) != arrived.facts.is_head
+        {
             self.whole_through(arrived, outgoing, true).await?
         } else {
             return self.stream_through(arrived, outgoing).await;
         };
-        self.respond(arrived, whole.as_ref(), response).await
+        let switched = response.status == 101;
+        let given = self.respond(arrived, whole.as_ref(), response).await;
+        if switched && !matches!(given, Err(End::Switched)) {
+            // The upstream speaks another protocol by now, and a rule has kept that from the client.
+            self.upstream = None;
+        }
+        given
     }
 
     /// Sends the beginning of a request, or all of it and nothing more.
@@ -160,6 +169,14 @@ impl Connection {
             }
         }
         self.respond(arrived, whole, answer).await
+    }
+}
+
+/// Whether the upstream takes this for a `HEAD` request, which a rule may have made of another one or the reverse.
+fn sent_as_head(arrived: &Arrived, outgoing: &Outgoing) -> bool {
+    match outgoing {
+        Outgoing::Streamed { .. } => arrived.facts.is_head,
+        Outgoing::Whole(bytes) => bytes.starts_with(b"HEAD "),
     }
 }
 

@@ -208,7 +208,12 @@ impl Response {
 
     /// The body as it is sent: some status codes have none.
     pub(super) fn sent_body(&self) -> &[u8] {
-        if matches!(self.status, 204 | 304) { &[] } else { &self.body }
+        if self.is_bodiless() { &[] } else { &self.body }
+    }
+
+    /// Whether its status alone says that no body follows (RFC 9112, section 6.3).
+    const fn is_bodiless(&self) -> bool {
+        matches!(self.status, 100..=199 | 204 | 304)
     }
 
     /// The bytes of this response, delimited by its length. An answer to `HEAD` keeps the length that it states.
@@ -222,7 +227,7 @@ impl Response {
             }
         } else {
             self.headers.encode(&mut out, &["content-length", "transfer-encoding", "trailer"]);
-            if !matches!(self.status, 204 | 304) {
+            if !self.is_bodiless() {
                 out.put_slice(format!("content-length: {}\r\n", self.body.len()).as_bytes());
             }
         }

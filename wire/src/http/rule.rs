@@ -165,7 +165,8 @@ impl On {
         self.act(Action::Repeat(times, shown))
     }
 
-    /// Answers the client as soon as the request is there, and forwards it on a connection of its own.
+    /// Answers the client as soon as the request is there, and forwards it on a connection of its own. That goes on
+    /// when the rule is removed, and is given up after a minute.
     #[must_use]
     pub fn acknowledge_early(self, answer: Response) -> (Rule, Forwards) {
         let (ended, forwards) = mpsc::unbounded_channel();

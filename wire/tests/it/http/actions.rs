@@ -1,10 +1,10 @@
 //! What rules do.
 
 use super::peers::{Client, LIMIT, get, post, soon, trio};
-use sabot_wire::http::{Cut, HttpWire, HttpWireOptions, Match, Nth, Response, Rule, Shown};
+use sabot_wire::http::{Cut, HttpWire, HttpWireOptions, Match, Nth, Request, Response, Rule, Shown};
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 #[tokio::test]
 async fn a_rule_answers_in_place_of_the_upstream() {
@@ -323,4 +323,42 @@ async fn a_body_longer_than_the_bound_is_refused_where_a_rule_needs_it_whole() {
     client.send(post("/", "01234567890")).await;
     let answer = client.rest().await;
     assert!(answer.starts_with("HTTP/1.1 413") && answer.contains("longer than 10 bytes"), "{answer}");
+}
+
+#[tokio::test]
+async fn a_request_made_head_and_back_leaves_the_connection_whole() {
+    let (upstream, wire, mut client) = trio().await;
+    let to = |method: &'static str| move |request: &mut Request| method.clone_into(&mut request.method);
+    let made = wire.set(Rule::on(Match::path("/made")).rewrite_request(to("HEAD")));
+    client.send(get("/made")).await;
+    let answer = client.until("\r\n\r\n").await;
+    assert!(answer.contains("content-length: 0"), "the client's GET is told of no body: {answer}");
+    client.get("/next", "2 /next").await;
+    made.remove();
+    wire.set(Rule::on(Match::method("HEAD")).rewrite_request(to("GET")));
+    client.send("HEAD /unmade HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let answer = client.until("\r\n\r\n").await;
+    assert!(answer.to_ascii_lowercase().contains("content-length: 9"), "{answer}");
+    client.get("/last", "4 /last").await;
+    assert_eq!(upstream.requests().len(), 4);
+}
+
+#[tokio::test]
+async fn a_switch_of_protocols_outlives_a_rule_on_its_response() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let wire = HttpWire::start(HttpWireOptions::to(listener.local_addr().unwrap())).await.unwrap();
+    let rule = wire
+        .set(Rule::on(Match::any()).rewrite_response(|response| response.headers.set("x-seen", "by a rule")));
+    let mut client = Client::connect(wire.address()).await;
+    client.send("GET /chat HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n").await;
+    let (mut upstream, _) = soon(listener.accept()).await.unwrap();
+    let mut head = [0; 64];
+    assert!(soon(upstream.read(&mut head)).await.unwrap() > 0);
+    upstream.write_all(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: raw\r\n\r\nhello").await.unwrap();
+    let answer = client.until("hello").await;
+    assert!(answer.contains("x-seen: by a rule") && !answer.contains("content-length"), "{answer}");
+    client.send("there").await;
+    let mut there = [0; 5];
+    soon(upstream.read_exact(&mut there)).await.unwrap();
+    assert_eq!((&there, rule.tally().applied()), (b"there", 1));
 }

@@ -108,13 +108,17 @@ async fn serve(mut stream: TcpStream, seen: Arc<Mutex<Vec<String>>>) {
         while let Some(length) = whole(&buffer) {
             let request = String::from_utf8(buffer.drain(..length).collect()).unwrap();
             let path = request.split(' ').nth(1).unwrap().to_owned();
+            let to_head = request.starts_with("HEAD ");
             let number = {
                 let mut seen = seen.lock().unwrap();
                 seen.push(request);
                 seen.len()
             };
             let body = format!("{number} {path}");
-            let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+            let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+            if !to_head {
+                answer.push_str(&body);
+            }
             if stream.write_all(answer.as_bytes()).await.is_err() {
                 return;
             }
