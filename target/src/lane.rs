@@ -1,5 +1,6 @@
 //! A lane: one whole target of its own, with databases, wires, services and stand-ins.
 
+use crate::client::client;
 use crate::description::{Upstream, Wire as WireSpec};
 use crate::instance::{Instance, Overrides, Parts, Wire};
 use crate::stock::template;
@@ -307,17 +308,6 @@ impl Lane {
         };
         Ok(format!("{before}{filled}{}", self.fill_in(after, wires)?))
     }
-}
-
-/// The client that asks services: by no proxy, and with a provider of cryptography named, as two may be linked.
-fn client() -> Result<reqwest::Client, TargetError> {
-    // An error only says that it was installed before.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let failed = |error| TargetError::Io {
-        what: "making an HTTP client".into(),
-        source: std::io::Error::other(error),
-    };
-    reqwest::Client::builder().no_proxy().build().map_err(failed)
 }
 
 /// Where a wire leads before its upstream is known: the discard port, where nobody listens.

@@ -11,6 +11,8 @@
 //! ```
 
 mod binaries;
+pub mod brevo;
+mod client;
 mod description;
 mod embedded;
 mod error;
