@@ -1,5 +1,7 @@
 //! The embedded platform, described: the default target. It is a description like any other.
 
+mod delivery;
+
 use crate::description::{
     Answer, Database, Lever, Levers, Reach, Readiness, Row, SchemaLever, Service, Shape, Target, Upstream,
     Wire, Words,
@@ -48,6 +50,7 @@ pub(crate) fn target() -> Target {
         ]),
         services: vec![api(), worker(), provisioner()],
         readiness: readiness(),
+        delivery: delivery::delivery(),
     }
 }
 

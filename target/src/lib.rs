@@ -25,9 +25,10 @@ mod stock;
 mod wardrobe;
 
 pub use binaries::Binaries;
+pub use description::delivery;
 pub use description::{
-    Answer, Database, Lever, Levers, Reach, Readiness, Row, SchemaLever, Service, Shape, Target, Upstream,
-    Wire as WireSpec, Words,
+    Answer, Database, Delivery, Lever, Levers, Reach, Readiness, Row, SchemaLever, Service, Shape, Target,
+    Upstream, Wire as WireSpec, Words,
 };
 pub use error::TargetError;
 pub use instance::{Instance, Overrides, Wire};

@@ -1,8 +1,10 @@
 //! The description of a target: every name, limit and address that a check uses comes from here.
 
+pub mod delivery;
 mod readiness;
 mod service;
 
+pub use delivery::Delivery;
 pub use readiness::{Lever, Levers, Reach, Readiness, Row, SchemaLever, Shape, Words};
 pub use service::{Answer, Database, Service, Upstream, Wire};
 
@@ -25,6 +27,8 @@ pub struct Target {
     pub services: Vec<Service>,
     /// What it promises about readiness.
     pub readiness: Readiness,
+    /// What it promises about delivery.
+    pub delivery: Delivery,
 }
 
 impl Target {
