@@ -6,6 +6,7 @@ pub(crate) mod process;
 pub(crate) mod rules;
 pub(crate) mod schema;
 pub(crate) mod setting;
+pub(crate) mod trigger;
 
 use sabot_engine::{Judgement, Nature, Sabotage, Sort, Worn};
 use sabot_target::Lane;

@@ -16,6 +16,9 @@ pub(crate) type SetRules =
 /// Makes such rules on a lane, with what is known only there, such as a credential.
 pub(crate) type MakeRules = dyn Fn(&Lane) -> Arc<SetRules> + Send + Sync;
 
+/// Makes an instance do what rules act on, so that it is seen whether they do.
+pub(crate) type Knock = dyn for<'a> Fn(&'a Lane, &'a Instance) -> BoxFuture<'a, Judgement> + Send + Sync;
+
 /// Where rules are put, and how it is seen that they act.
 pub(crate) struct Place<'a> {
     /// The service on whose wires they are.
@@ -73,22 +76,51 @@ fn on_wires(
     place: &Place<'_>,
     make: Arc<MakeRules>,
 ) -> Sabotage<Lane> {
-    let (service, path) = (place.service.to_owned(), place.path.to_owned());
+    let path = place.path.to_owned();
+    let knock: Arc<Knock> = Arc::new(move |lane, instance| {
+        let url = instance.url(&path);
+        Box::pin(async move {
+            // Whether it is answered at all is not the question here.
+            drop(lane.client().get(url).timeout(LOOK).send().await);
+            Ok(())
+        })
+    });
     let under = place.under.map(|(wire, status)| (wire.to_owned(), status));
-    sabotage(
-        turns_red,
-        name,
-        mistake,
-        sort,
-        Nature::Symptom,
-        Arc::new(move |lane| Box::pin(put(lane, service.clone(), path.clone(), under.clone(), make(lane)))),
-    )
+    dressed(turns_red, name, mistake, (sort, place.service), knock, under, make)
+}
+
+/// Rules of one `sort` on the wires of a service. They have landed when one of them has acted on what `knock` caused.
+pub(crate) fn knocked(
+    turns_red: &[&'static str],
+    name: &str,
+    mistake: &str,
+    of: (Sort, &str),
+    knock: Arc<Knock>,
+    make: Arc<MakeRules>,
+) -> Sabotage<Lane> {
+    dressed(turns_red, name, mistake, of, knock, None, make)
+}
+
+fn dressed(
+    turns_red: &[&'static str],
+    name: &str,
+    mistake: &str,
+    (sort, service): (Sort, &str),
+    knock: Arc<Knock>,
+    under: Option<(String, u16)>,
+    make: Arc<MakeRules>,
+) -> Sabotage<Lane> {
+    let service = service.to_owned();
+    let put_on: Arc<sabot_engine::PutOn<Lane>> = Arc::new(move |lane| {
+        Box::pin(put(lane, service.clone(), knock.clone(), under.clone(), make(lane)))
+    });
+    sabotage(turns_red, name, mistake, sort, Nature::Symptom, put_on)
 }
 
 async fn put(
     lane: &Lane,
     service: String,
-    path: String,
+    knock: Arc<Knock>,
     under: Option<(String, u16)>,
     set: Arc<SetRules>,
 ) -> Put {
@@ -106,12 +138,12 @@ async fn put(
         lane.undress(&service).await.context("taking the rules off again")?;
         return Err(CannotTell::from(error));
     }
-    Ok(Box::new(Dressed { service, path, under, tallies }))
+    Ok(Box::new(Dressed { service, knock, under, tallies }))
 }
 
 struct Dressed {
     service: String,
-    path: String,
+    knock: Arc<Knock>,
     under: Option<(String, u16)>,
     tallies: Arc<Mutex<Vec<Tally>>>,
 }
@@ -124,15 +156,14 @@ impl Dressed {
         self.tallies.lock().unwrap_or_else(PoisonError::into_inner).iter().map(Tally::applied).sum()
     }
 
-    /// Asks until a rule has acted: one on an outward wire acts only when the service next calls out.
-    async fn ask_until_acted(&self, lane: &Lane, instance: &Instance) -> Judgement {
+    /// Knocks until a rule has acted: one on an outward wire acts only when the service next calls out.
+    async fn knock_until_acted(&self, lane: &Lane, instance: &Instance) -> Judgement {
         let deadline = tokio::time::Instant::now() + LOOK;
         while self.applied() == 0 {
             if tokio::time::Instant::now() >= deadline {
                 return Err(CannotTell::new("no request was acted on"));
             }
-            // Whether it is answered at all is not the question here.
-            drop(lane.client().get(instance.url(&self.path)).timeout(LOOK).send().await);
+            (self.knock)(lane, instance).await?;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Ok(())
@@ -150,7 +181,7 @@ impl Worn<Lane> for Dressed {
                 }
                 None => None,
             };
-            let acted = self.ask_until_acted(lane, instance).await;
+            let acted = self.knock_until_acted(lane, instance).await;
             if let Some(fault) = fault {
                 fault.remove();
             }

@@ -14,7 +14,20 @@ pub(crate) fn changed(
     lever: &SchemaLever,
 ) -> Sabotage<Lane> {
     let lever = lever.clone();
-    let put_on: Arc<sabot_engine::PutOn<Lane>> = Arc::new(move |lane| Box::pin(put(lane, lever.clone())));
+    changed_by(turns_red, name, mistake, move |_| Ok(lever.clone()))
+}
+
+/// As [`changed`], with what is known only on the lane, such as a credential.
+pub(crate) fn changed_by(
+    turns_red: &[&'static str],
+    name: &str,
+    mistake: &str,
+    lever: impl Fn(&Lane) -> Judgement<SchemaLever> + Send + Sync + 'static,
+) -> Sabotage<Lane> {
+    let put_on: Arc<sabot_engine::PutOn<Lane>> = Arc::new(move |lane| {
+        let lever = lever(lane);
+        Box::pin(async { put(lane, lever?).await })
+    });
     sabotage(turns_red, name, mistake, Sort::Schema, Nature::Cause, put_on)
 }
 

@@ -1,0 +1,169 @@
+//! The desk of a delivery check: it makes messages of its own past the wires, posts events about them over the wire in
+//! front of the target, reads what became of them, and takes its rows away again.
+
+use super::post::{self, Reply};
+use super::sql::{ident, ledger_of};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use sabot_engine::{Context as _, Judgement};
+use sabot_target::{Delivery, Instance, Lane};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio_postgres::Client;
+
+/// A day, in milliseconds: events are so old, that a receiver's clock shows at once.
+pub(crate) const DAY: i64 = 24 * 3600 * 1000;
+
+/// A message of the check's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Message {
+    /// The provider's id, as it is stored.
+    pub(crate) id: String,
+    /// Whom it went to.
+    pub(crate) recipient: String,
+    /// The primary key of its ledger row, where it has one: below zero, where no audit row is.
+    pub(crate) audit_id: i64,
+}
+
+/// A ledger row as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Row {
+    /// Every column, as text.
+    pub(crate) whole: String,
+    pub(crate) classification: Option<String>,
+    /// Microseconds since 1970.
+    pub(crate) delivered_at: Option<i64>,
+}
+
+/// A stored event.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Stored {
+    pub(crate) event: String,
+    /// Microseconds since 1970.
+    pub(crate) time: i64,
+    pub(crate) raw: String,
+}
+
+/// See the module.
+pub(crate) struct Desk<'a> {
+    pub(crate) lane: &'a Lane,
+    pub(crate) delivery: &'a Delivery,
+    /// A connection past the wires.
+    pub(crate) client: Client,
+    secret: String,
+    /// A day ago, in milliseconds since 1970.
+    pub(crate) begun: i64,
+}
+
+impl<'a> Desk<'a> {
+    pub(crate) async fn open(lane: &'a Lane) -> Judgement<Self> {
+        let delivery = delivery(lane);
+        let client = lane.database(&delivery.database).await.context("reaching the database past the wires")?;
+        let secret = post::secret(lane, &delivery.webhook.secret)?;
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        let begun = i64::try_from(now).unwrap_or_default() - DAY;
+        Ok(Self { lane, delivery, client, secret, begun })
+    }
+
+    /// The instance that takes events.
+    pub(crate) fn receiver(&self) -> Judgement<&'a Instance> {
+        Ok(self.lane.service(&self.delivery.webhook.service)?)
+    }
+
+    /// `count` messages that the provider has accepted, each with its ledger row.
+    pub(crate) async fn messages(&self, count: usize) -> Judgement<Vec<Message>> {
+        let messages: Vec<_> = (0..count).map(|_| self.unknown()).collect();
+        let ledger = &self.delivery.ledger;
+        let columns = [
+            &ledger.audit_id,
+            &ledger.sent_at,
+            &ledger.provider,
+            &ledger.provider_id,
+            &ledger.recipient,
+            &ledger.template_kind,
+            &ledger.classification,
+        ];
+        let columns: Vec<_> = columns.into_iter().map(|column| ident(column)).collect();
+        let insert = format!(
+            "INSERT INTO {} ({}) SELECT own.audit_id, to_timestamp($3::float8), $4, own.id, 'a***@example.com', $5, $6
+             FROM unnest($1::bigint[], $2::text[]) AS own (audit_id, id)",
+            ident(&ledger.table),
+            columns.join(", "),
+        );
+        let audit_ids: Vec<_> = messages.iter().map(|message| message.audit_id).collect();
+        let ids: Vec<_> = messages.iter().map(|message| message.id.as_str()).collect();
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are far below 2^53")]
+        let sent_at = (self.begun - 3_600_000) as f64 / 1e3;
+        let kind = self.delivery.forwarder.kinds.iter().find(|kind| kind.emails);
+        let kind = kind.map_or("", |kind| kind.kind.as_str());
+        let accepted = &self.delivery.standing.accepted;
+        self.client
+            .execute(&insert, &[&audit_ids, &ids, &sent_at, &self.delivery.provider, &kind, accepted])
+            .await
+            .context("making ledger rows")?;
+        Ok(messages)
+    }
+
+    /// A message that the ledger does not know.
+    pub(crate) fn unknown(&self) -> Message {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+        // Unique across processes by the time, within one by the number.
+        let unique = format!("{}{number:07}", self.begun);
+        let id = self.delivery.payload.id_shape.replace("{n}", &unique);
+        let audit_id = -(self.begun % 1_000_000_000_000 * 1_000_000 + i64::try_from(number).unwrap_or_default());
+        Message { id, recipient: format!("ann.{unique}@example.com"), audit_id }
+    }
+
+    /// Posts one body to the shared instance with the right secret.
+    pub(crate) async fn post(&self, body: &Value) -> Judgement<Reply> {
+        self.post_to(self.receiver()?, body.to_string().into_bytes()).await
+    }
+
+    /// Posts bodies to the shared instance, `at_once` of them at the same time; the answers in their order.
+    pub(crate) async fn post_all(&self, bodies: Vec<Value>, at_once: usize) -> Judgement<Vec<Reply>> {
+        let posts = bodies.into_iter().map(|body| async move { self.post(&body).await });
+        stream::iter(posts).buffered(at_once).try_collect().await
+    }
+
+    /// Posts bytes to `instance` with the right secret.
+    pub(crate) async fn post_to(&self, instance: &Instance, body: Vec<u8>) -> Judgement<Reply> {
+        let path = self.delivery.webhook.path_with(&self.secret);
+        post::post(self.lane, instance, &path, post::JSON, body).await
+    }
+
+    /// The ledger rows of `messages`, by id.
+    pub(crate) async fn rows(&self, messages: &[Message]) -> Judgement<BTreeMap<String, Row>> {
+        ledger_of(&self.client, self.delivery, &ids(messages)).await
+    }
+
+    /// The ledger row of `message`.
+    pub(crate) async fn row(&self, message: &Message) -> Judgement<Option<Row>> {
+        Ok(self.rows(std::slice::from_ref(message)).await?.remove(&message.id))
+    }
+
+    /// The stored events of `messages`, by id, in order.
+    pub(crate) async fn stored(&self, messages: &[Message]) -> Judgement<BTreeMap<String, Vec<Stored>>> {
+        super::sql::stored_of(&self.client, self.delivery, &ids(messages)).await
+    }
+
+    /// Takes away every row of `messages`.
+    pub(crate) async fn clear(&self, messages: &[Message]) -> Judgement {
+        let (ledger, events) = (&self.delivery.ledger, &self.delivery.events);
+        for (table, column) in [(&ledger.table, &ledger.provider_id), (&events.table, &events.provider_id)] {
+            let delete = format!("DELETE FROM {} WHERE {} = ANY($1)", ident(table), ident(column));
+            self.client.execute(&delete, &[&ids(messages)]).await.context("taking the rows away")?;
+        }
+        Ok(())
+    }
+}
+
+fn ids(messages: &[Message]) -> Vec<&str> {
+    messages.iter().map(|message| message.id.as_str()).collect()
+}
+
+/// What the lane's target promises about delivery.
+pub(crate) fn delivery(lane: &Lane) -> &Delivery {
+    &lane.target().delivery
+}
