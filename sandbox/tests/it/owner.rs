@@ -65,7 +65,9 @@ pub(crate) struct Owner {
 
 /// The command that plays this role, with servers in `place`.
 pub(crate) fn command(role: &str, place: &Path) -> Command {
-    let mut command = Command::new(std::env::current_exe().unwrap());
+    // Whoever runs the tests may be deaf to Ctrl-C, as a job in the background is, and children inherit that.
+    let mut command = Command::new("env");
+    command.arg("--default-signal=INT,QUIT").arg(std::env::current_exe().unwrap());
     command.env(ROLE, role).env(PLACE, place).stdin(Stdio::null());
     command.args(["--exact", "owner::plays_the_owner_when_told_to", "--nocapture"]);
     command
