@@ -7,8 +7,8 @@ use globset::{Glob, GlobSet, GlobSetBuilder};
 use sabot_checks::Embedded;
 use sabot_engine::report::{View, watch};
 use sabot_engine::{
-    Arena as _, Check, Event, Events, Exit, Fact, Lanes, Need, ProveOptions, Record, RunOptions, Sabotage,
-    Selection, check_skips, do_nothing,
+    Arena as _, Check, Event, Events, Exit, Fact, Lanes, Nature, Need, ProveOptions, Record, RunOptions,
+    Sabotage, Selection, check_skips, do_nothing,
 };
 use sabot_target::{Lane, Target};
 use std::collections::BTreeSet;
@@ -62,17 +62,22 @@ fn choose(chosen: &Chosen) -> Result<Checks, Exit> {
     })
 }
 
-/// Sabotages that name a chosen check; of each check the first alone under `--one-each`; doing nothing last.
+/// Sabotages that name a chosen check; of each check one alone under `--one-each`, of cause if it has one; doing nothing
+/// last.
 fn choose_sabotages(args: &ProveArgs, checks: &Checks) -> Result<Vec<Sabotage<Lane>>, Exit> {
     let globs = globs(&args.sabotage)?;
     let chosen: Vec<_> = checks.iter().map(|check| check.id).collect();
-    let mut covered = BTreeSet::new();
     let mut sabotages: Vec<_> = sabot_checks::sabotages(&Target::embedded())
         .into_iter()
         .filter(|sabotage| sabotage.turns_red.iter().any(|id| chosen.contains(id)))
         .filter(|sabotage| args.sabotage.is_empty() || globs.is_match(&sabotage.id))
-        .filter(|sabotage| !args.one_each || covers_more(&mut covered, &sabotage.turns_red, &chosen))
         .collect();
+    if args.one_each {
+        // What is really broken says more than what only looks so.
+        sabotages.sort_by_key(|sabotage| sabotage.nature != Nature::Cause);
+        let mut covered = BTreeSet::new();
+        sabotages.retain(|sabotage| covers_more(&mut covered, &sabotage.turns_red, &chosen));
+    }
     if sabotages.is_empty() {
         eprintln!("error: no sabotage of the chosen checks matches; `sabot list` shows all");
         return Err(Exit::Nothing);
