@@ -3,8 +3,8 @@
 mod delivery;
 
 use crate::description::{
-    Answer, Database, Lever, Levers, Reach, Readiness, Row, SchemaLever, Service, Shape, Target, Upstream,
-    Wire, Words,
+    Answer, BrevoAccount, Database, Lever, Levers, Reach, Readiness, Row, SchemaLever, Service, Shape,
+    StandIn, Target, Upstream, Wire, Words,
 };
 use std::time::Duration;
 
@@ -13,6 +13,9 @@ const PERIOD: Duration = Duration::from_millis(500);
 const BREVO_PERIOD: Duration = Duration::from_secs(1);
 /// The longest that a probe may take in the quick profile.
 const TIME_LIMIT: Duration = Duration::from_millis(500);
+
+/// When the forwarder of the quick profile tries again what failed for now.
+const FORWARDER_RETRY: &str = "200ms,400ms,800ms,1s";
 
 /// What the readiness probe of PostgreSQL looks like on its wire.
 const PROBE: &str = "/* readyz */";
@@ -28,6 +31,10 @@ pub(crate) fn target() -> Target {
             ("probe time limits", "500ms"),
             ("the runner's polling", "100ms"),
             ("its heartbeat stale after", "1s"),
+            ("the forwarder's polling", "100ms"),
+            ("its lease", "2s"),
+            ("its send limit", "1s"),
+            ("its retries", FORWARDER_RETRY),
         ]),
         databases: vec![
             Database {
@@ -43,6 +50,8 @@ pub(crate) fn target() -> Target {
                 "brevo_api_key",
                 "xkeysib-################################################################-################",
             ),
+            ("brevo_webhook_secret", "bwh_################################"),
+            ("brevo_webhook_secret_previous", "bwp_################################"),
             ("artifact_store_token", "ast_################################"),
             ("api_token", "api_################################"),
             ("worker_token", "wrk_################################"),
@@ -54,14 +63,14 @@ pub(crate) fn target() -> Target {
     }
 }
 
-fn stand_ins() -> Vec<(String, Vec<Answer>)> {
-    let answer = |path: &str, body: &str| Answer { path: path.into(), status: 200, body: body.into() };
-    let account =
-        r#"{"email":"ops@example.com","companyName":"Example","plan":[{"type":"free","credits":300}]}"#;
-    vec![
-        ("brevo".into(), vec![answer("/v3/account", account)]),
-        ("artifact_store".into(), vec![answer("/", "{}")]),
-    ]
+fn stand_ins() -> Vec<(String, StandIn)> {
+    let account = BrevoAccount {
+        key: "brevo_api_key".into(),
+        service: "api".into(),
+        path: "/webhooks/brevo/{secret:brevo_webhook_secret}".into(),
+    };
+    let store = Answer { path: "/".into(), status: 200, body: "{}".into() };
+    vec![("brevo".into(), StandIn::Brevo(account)), ("artifact_store".into(), StandIn::Answers(vec![store]))]
 }
 
 fn api() -> Service {
@@ -70,6 +79,8 @@ fn api() -> Service {
         ("SABOT_SERVICE_TOKEN", "{secret:api_token}"),
         ("SABOT_PROVISIONER_URL", "{wire:provisioner}"),
         ("SABOT_PROVISIONER_TOKEN", "{secret:provisioner_token}"),
+        ("SABOT_BREVO_WEBHOOK_SECRET", "{secret:brevo_webhook_secret}"),
+        ("SABOT_BREVO_WEBHOOK_SECRET_PREVIOUS", "{secret:brevo_webhook_secret_previous}"),
     ]);
     env.extend(outward());
     let wires = vec![
@@ -87,6 +98,11 @@ fn worker() -> Service {
         ("SABOT_SERVICE_TOKEN", "{secret:worker_token}"),
         ("SABOT_PROPAGATION_POLL", "100ms"),
         ("SABOT_PROPAGATION_STALE_AFTER", "1s"),
+        ("SABOT_FORWARDER_POLL", "100ms"),
+        ("SABOT_FORWARDER_LEASE", "2s"),
+        ("SABOT_FORWARDER_SEND_LIMIT", "1s"),
+        ("SABOT_FORWARDER_RETRY", FORWARDER_RETRY),
+        ("SABOT_MAIL_FROM", "noreply@example.com"),
     ]);
     env.extend(outward());
     let wires = vec![

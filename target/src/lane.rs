@@ -1,11 +1,13 @@
 //! A lane: one whole target of its own, with databases, wires, services and stand-ins.
 
+use crate::brevo::Brevo;
 use crate::client::client;
-use crate::description::{Upstream, Wire as WireSpec};
+use crate::description::{StandIn, Upstream, Wire as WireSpec};
 use crate::instance::{Instance, Overrides, Parts, Wire};
+use crate::stand_in::StandIns;
 use crate::stock::template;
 use crate::wardrobe::{Dress, Wardrobe};
-use crate::{Binaries, Target, TargetError, stand_in};
+use crate::{Binaries, Target, TargetError};
 use futures_util::future::join_all;
 use sabot_sandbox::postgres::Server;
 use sabot_wire::http::{HttpWire, HttpWireOptions};
@@ -22,7 +24,7 @@ pub struct Lane {
     binaries: Binaries,
     server: Arc<Server>,
     secrets: BTreeMap<String, String>,
-    stand_ins: BTreeMap<String, HttpWire>,
+    stand_ins: StandIns,
     services: BTreeMap<String, Instance>,
     client: reqwest::Client,
     wardrobe: Wardrobe,
@@ -37,10 +39,7 @@ impl Lane {
         server: Arc<Server>,
         secrets: BTreeMap<String, String>,
     ) -> Result<Self, TargetError> {
-        let mut stand_ins = BTreeMap::new();
-        for (name, answers) in &target.stand_ins {
-            stand_ins.insert(name.clone(), stand_in::start(name, answers).await?);
-        }
+        let stand_ins = StandIns::start(&target, &secrets).await?;
         let client = client()?;
         let mut lane = Self {
             index,
@@ -82,14 +81,21 @@ impl Lane {
         self.services.values()
     }
 
-    /// The stand-in for an upstream.
+    /// The stand-in with canned answers for an upstream.
     ///
     /// # Errors
     /// [`TargetError::NoSuch`] when there is none.
     pub fn stand_in(&self, name: &str) -> Result<&HttpWire, TargetError> {
-        self.stand_ins
-            .get(name)
-            .ok_or_else(|| TargetError::NoSuch { what: "a stand-in", name: name.to_owned() })
+        self.stand_ins.canned(name)
+    }
+
+    /// The simulator of the email provider. Its webhook leads to the service that takes the events, over the wire in
+    /// front of it; it sends none unless it is given a script or events.
+    ///
+    /// # Errors
+    /// [`TargetError::NoSuch`] when the target has no account with Brevo.
+    pub fn brevo(&self) -> Result<&Brevo, TargetError> {
+        self.stand_ins.brevo()
     }
 
     /// Every credential that its services were started with.
@@ -167,7 +173,7 @@ impl Lane {
         &self.client
     }
 
-    /// Makes it as good as new: wires clear, databases remade, services restarted.
+    /// Makes it as good as new: wires clear, stand-ins reset, databases remade, services restarted.
     ///
     /// # Errors
     /// [`TargetError`]; the lane is then to be given up.
@@ -175,6 +181,7 @@ impl Lane {
         self.wardrobe = Wardrobe::default();
         let stopped = std::mem::take(&mut self.services);
         join_all(stopped.into_values().map(Instance::stop)).await;
+        self.stand_ins.reset();
         self.make_databases().await?;
         self.start_services().await
     }
@@ -214,6 +221,17 @@ impl Lane {
         for instance in self.services.values() {
             for (wire, to) in self.to_services(instance.service())? {
                 instance.http(&wire)?.set_upstream(self.service(&to)?.address().await?);
+            }
+        }
+        self.point_webhooks()
+    }
+
+    /// Gives the simulator the address of the webhook.
+    fn point_webhooks(&self) -> Result<(), TargetError> {
+        for (_, stand_in) in &self.target.stand_ins {
+            if let StandIn::Brevo(account) = stand_in {
+                let path = self.fill_in(&account.path, &BTreeMap::new())?;
+                self.brevo()?.set_webhook(self.service(&account.service)?.url(&path));
             }
         }
         Ok(())
@@ -282,7 +300,7 @@ impl Lane {
             }
             // The other service's address is filled in when it is known.
             Upstream::Service(_) => HttpWireOptions::to(nowhere()),
-            Upstream::StandIn(name) => HttpWireOptions::to(self.stand_in(name)?.address()),
+            Upstream::StandIn(name) => HttpWireOptions::to(self.stand_ins.address(name)?),
         };
         let wire = HttpWire::start(http).await.map_err(failed())?;
         let url = wire.url();

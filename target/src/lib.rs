@@ -27,8 +27,8 @@ mod wardrobe;
 pub use binaries::Binaries;
 pub use description::delivery;
 pub use description::{
-    Answer, Database, Delivery, Lever, Levers, Reach, Readiness, Row, SchemaLever, Service, Shape, Target,
-    Upstream, Wire as WireSpec, Words,
+    Answer, BrevoAccount, Database, Delivery, Lever, Levers, Reach, Readiness, Row, SchemaLever, Service,
+    Shape, StandIn, Target, Upstream, Wire as WireSpec, Words,
 };
 pub use error::TargetError;
 pub use instance::{Instance, Overrides, Wire};

@@ -5,7 +5,7 @@
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-//! use sabot_target::brevo::{Brevo, Delivery, Event, Kind, Settings};
+//! use sabot_target::brevo::{Brevo, Event, Kind, Manner, Settings};
 //! use std::time::{Duration, SystemTime};
 //!
 //! let brevo = Brevo::start(Settings::with_key("xkeysib-1")).await?;
@@ -13,7 +13,7 @@
 //! let sent = brevo.await_sent(1, Duration::from_secs(5)).await?;
 //! brevo.set_webhook("http://127.0.0.1:8080/webhooks/brevo/secret");
 //! let event = Event::of(Kind::Delivered, &sent[0].id, &sent[0].email.to[0], SystemTime::now());
-//! let posting = brevo.deliver(&[event], Delivery::default());
+//! let posting = brevo.deliver(&[event], Manner::default());
 //! let outcomes = posting.settled(Duration::from_secs(10)).await?;
 //! assert_eq!(outcomes.acknowledged(), 1);
 //! # Ok(())
@@ -21,10 +21,11 @@
 //! ```
 
 mod api;
-mod delivery;
 mod event;
+mod manner;
 mod outcome;
 mod post;
+mod posting;
 mod quota;
 mod record;
 mod refusal;
@@ -34,9 +35,10 @@ mod settings;
 mod shared;
 mod simulator;
 
-pub use delivery::{Batch, Delivery, Order, Posting};
 pub use event::{Clock, Event, Kind};
+pub use manner::{Batch, Manner, Order};
 pub use outcome::{Attempt, Outcome, Outcomes, Post, Reply};
+pub use posting::Posting;
 pub use quota::Quota;
 pub use record::{Call, Email, Key, Message};
 pub use script::{Script, Step};

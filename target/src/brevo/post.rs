@@ -1,8 +1,9 @@
 //! Webhook requests on their way: attempts, repeats, the pause after an unresponsive receiver.
 
-use super::delivery::Delivery;
 use super::event::Event;
+use super::manner::Manner;
 use super::outcome::{Attempt, Outcome, Reply};
+use super::posting::begin;
 use super::record::Message;
 use super::script::Script;
 use super::shared::Shared;
@@ -33,7 +34,7 @@ pub(super) async fn play(shared: Arc<Shared>, message: Message, script: Script) 
             }
         };
         let events: Vec<_> = message.email.to.iter().map(event).collect();
-        super::delivery::begin(&shared, &events, Delivery::default()).tried().await;
+        begin(&shared, &events, Manner::default()).tried().await;
     }
     shared.change(|state| {
         if state.generation == generation {

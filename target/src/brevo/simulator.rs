@@ -1,8 +1,9 @@
 //! The simulator itself.
 
-use super::delivery::{Delivery, Posting, begin};
 use super::event::Event;
+use super::manner::Manner;
 use super::outcome::Outcomes;
+use super::posting::{Posting, begin};
 use super::record::{Call, Message};
 use super::settings::Settings;
 use super::shared::Shared;
@@ -136,8 +137,8 @@ impl Brevo {
     }
 
     /// Sends `events` to the webhook, and repeats them as Brevo does.
-    pub fn deliver(&self, events: &[Event], delivery: Delivery) -> Posting {
-        begin(&self.shared, events, delivery)
+    pub fn deliver(&self, events: &[Event], manner: Manner) -> Posting {
+        begin(&self.shared, events, manner)
     }
 
     /// What has become of every webhook request since the start or the last reset, those of scripts too.

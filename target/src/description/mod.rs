@@ -3,10 +3,12 @@
 pub mod delivery;
 mod readiness;
 mod service;
+mod stand_in;
 
 pub use delivery::Delivery;
 pub use readiness::{Lever, Levers, Reach, Readiness, Row, SchemaLever, Shape, Words};
-pub use service::{Answer, Database, Service, Upstream, Wire};
+pub use service::{Database, Service, Upstream, Wire};
+pub use stand_in::{Answer, BrevoAccount, StandIn};
 
 use crate::embedded;
 
@@ -19,8 +21,8 @@ pub struct Target {
     pub profile: Vec<(String, String)>,
     /// Its databases.
     pub databases: Vec<Database>,
-    /// Its upstreams that Sabot answers for: name and the answers.
-    pub stand_ins: Vec<(String, Vec<Answer>)>,
+    /// Its upstreams that Sabot answers for, by name.
+    pub stand_ins: Vec<(String, StandIn)>,
     /// Credentials made afresh for each lane: name and the shape, in which each `#` becomes a random hex digit.
     pub secrets: Vec<(String, String)>,
     /// Its services.

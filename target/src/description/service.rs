@@ -53,14 +53,3 @@ pub enum Upstream {
     /// To an upstream that Sabot answers for.
     StandIn(String),
 }
-
-/// What a stand-in answers.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    /// To requests for this path.
-    pub path: String,
-    /// The status.
-    pub status: u16,
-    /// The JSON body.
-    pub body: String,
-}

@@ -1,14 +1,8 @@
-//! Deliveries: in which order, how often and in what bundles given events are sent to the webhook.
+//! The manner of a delivery: in which order, how often and in what bundles events are sent to the webhook.
 
 use super::event::Event;
-use super::outcome::{Outcome, Outcomes, Post};
-use super::post;
-use super::shared::{Shared, State};
-use super::simulator::NotYet;
+use super::outcome::{Outcome, Post};
 use serde_json::Value;
-use std::ops::Range;
-use std::sync::Arc;
-use std::time::Duration;
 
 /// How many events go into one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -40,7 +34,7 @@ pub enum Order {
 
 /// How events are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Delivery {
+pub struct Manner {
     /// In what bundles.
     pub batch: Batch,
     /// How often each event is sent, at least once: Brevo promises no less, and no "at most".
@@ -51,14 +45,14 @@ pub struct Delivery {
     pub concurrency: usize,
 }
 
-impl Default for Delivery {
+impl Default for Manner {
     /// One event per request, once, in order, one at a time.
     fn default() -> Self {
         Self { batch: Batch::Single, copies: 1, order: Order::AsGiven, concurrency: 1 }
     }
 }
 
-impl Delivery {
+impl Manner {
     /// With this many requests at a time.
     #[must_use]
     pub const fn at_a_time(mut self, concurrency: usize) -> Self {
@@ -88,7 +82,7 @@ impl Delivery {
     }
 
     /// The requests that `events` make.
-    fn requests(self, events: &[Event]) -> Vec<Post> {
+    pub(super) fn requests(self, events: &[Event]) -> Vec<Post> {
         let mut all: Vec<Value> = Vec::with_capacity(events.len() * self.copies.max(1));
         for _ in 0..self.copies.max(1) {
             all.extend(events.iter().map(Event::json));
@@ -109,70 +103,6 @@ impl Delivery {
             attempts: Vec::new(),
         };
         all.chunks(size).map(post).collect()
-    }
-}
-
-/// Begins a delivery.
-pub(super) fn begin(shared: &Arc<Shared>, events: &[Event], delivery: Delivery) -> Posting {
-    let posts = delivery.requests(events);
-    let (generation, range) = shared.change(|state| {
-        let range = state.posts.len()..state.posts.len() + posts.len();
-        state.posts.extend(posts);
-        (state.generation, range)
-    });
-    shared.spawn(post::dispatch(Arc::clone(shared), generation, range.clone(), delivery.concurrency));
-    Posting { shared: Arc::clone(shared), generation, range }
-}
-
-/// The requests of one delivery.
-#[derive(Debug, Clone)]
-pub struct Posting {
-    shared: Arc<Shared>,
-    generation: u64,
-    range: Range<usize>,
-}
-
-impl Posting {
-    /// Awaits that each request has come to its end. [`Retries::longest`](super::Retries::longest) says how long one can
-    /// take.
-    ///
-    /// # Errors
-    /// [`NotYet`] after `limit`, or once the simulator was reset.
-    pub async fn settled(&self, limit: Duration) -> Result<Outcomes, NotYet> {
-        let over = |state: &State| {
-            let posts = self.posts(state);
-            posts.iter().all(|post| post.outcome != Outcome::Pending).then(|| posts.to_vec())
-        };
-        let settled = self.shared.within(limit, over).await;
-        match settled {
-            Some(posts) if posts.len() == self.range.len() => Ok(Outcomes::new(posts)),
-            _ => {
-                let outcomes = self.outcomes();
-                let waiting = outcomes.posts().iter().filter(|post| post.outcome == Outcome::Pending).count();
-                let what =
-                    format!("{waiting} of {} webhook requests have not come to their end", self.range.len());
-                Err(NotYet { limit, what })
-            }
-        }
-    }
-
-    /// Awaits that each request has been made once.
-    pub(super) async fn tried(&self) {
-        let over =
-            |state: &State| self.posts(state).iter().all(|post| !post.attempts.is_empty()).then_some(());
-        self.shared.until(over).await;
-    }
-
-    /// What has become of the requests so far; empty once the simulator was reset.
-    pub fn outcomes(&self) -> Outcomes {
-        Outcomes::new(self.shared.look(|state| self.posts(state).to_vec()))
-    }
-
-    fn posts<'a>(&self, state: &'a State) -> &'a [Post] {
-        if state.generation != self.generation {
-            return &[];
-        }
-        state.posts.get(self.range.clone()).unwrap_or_default()
     }
 }
 
@@ -211,28 +141,28 @@ mod tests {
 
     #[test]
     fn arrays_hold_as_many_as_they_may() {
-        let posts = Delivery::default().in_arrays(2).requests(&events(3));
+        let posts = Manner::default().in_arrays(2).requests(&events(3));
         assert_eq!(ids(&posts), [vec!["0", "1"], vec!["2"]]);
         assert!(posts.iter().all(|post| post.array));
-        assert!(!Delivery::default().requests(&events(1))[0].array);
+        assert!(!Manner::default().requests(&events(1))[0].array);
     }
 
     #[test]
     fn a_seed_gives_one_order_of_all_events_and_copies() {
         let shuffled =
-            |seed| ids(&Delivery::default().times(3).in_order(Order::Shuffled(seed)).requests(&events(20)));
+            |seed| ids(&Manner::default().times(3).in_order(Order::Shuffled(seed)).requests(&events(20)));
         assert_eq!(shuffled(7), shuffled(7));
         assert_ne!(shuffled(7), shuffled(8));
         let mut sorted = shuffled(7);
         sorted.sort();
-        let mut wanted = ids(&Delivery::default().times(3).requests(&events(20)));
+        let mut wanted = ids(&Manner::default().times(3).requests(&events(20)));
         wanted.sort();
         assert_eq!(sorted, wanted);
     }
 
     #[test]
     fn reversed_is_the_last_one_first() {
-        let posts = Delivery::default().in_order(Order::Reversed).requests(&events(3));
+        let posts = Manner::default().in_order(Order::Reversed).requests(&events(3));
         assert_eq!(ids(&posts), [["2"], ["1"], ["0"]]);
     }
 }
