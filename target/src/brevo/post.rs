@@ -34,7 +34,7 @@ pub(super) async fn play(shared: Arc<Shared>, message: Message, script: Script) 
             }
         };
         let events: Vec<_> = message.email.to.iter().map(event).collect();
-        begin(&shared, &events, Manner::default()).tried().await;
+        begin(&shared, &events, Manner::default()).tried_at_last().await;
     }
     shared.change(|state| {
         if state.generation == generation {

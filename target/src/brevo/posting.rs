@@ -54,8 +54,24 @@ impl Posting {
         }
     }
 
-    /// Awaits that each request has been made once.
-    pub(super) async fn tried(&self) {
+    /// Awaits that each request has been made at least once, and gives what has become of them so far.
+    ///
+    /// # Errors
+    /// [`NotYet`] after `limit`.
+    pub async fn tried(&self, limit: Duration) -> Result<Outcomes, NotYet> {
+        if tokio::time::timeout(limit, self.tried_at_last()).await.is_ok() {
+            return Ok(self.outcomes());
+        }
+        let outcomes = self.outcomes();
+        let untried = outcomes.posts().iter().filter(|post| post.attempts.is_empty()).count();
+        Err(NotYet {
+            limit,
+            what: format!("{untried} of {} webhook requests were never made", self.range.len()),
+        })
+    }
+
+    /// The same without a limit.
+    pub(super) async fn tried_at_last(&self) {
         let over =
             |state: &State| self.posts(state).iter().all(|post| !post.attempts.is_empty()).then_some(());
         self.shared.until(over).await;
