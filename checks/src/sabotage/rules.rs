@@ -25,7 +25,8 @@ pub(crate) struct Place<'a> {
     pub(crate) service: &'a str,
     /// A path that is asked for until one of them has acted.
     pub(crate) path: &'a str,
-    /// Puts a fault on an outward wire first, for rules that act only then: its name and the status answered there.
+    /// Puts a fault on an outward wire first, for rules that act only then or thereafter: its name and the status
+    /// answered there.
     pub(crate) under: Option<(&'a str, u16)>,
 }
 
@@ -157,8 +158,8 @@ impl Dressed {
     }
 
     /// Knocks until a rule has acted: one on an outward wire acts only when the service next calls out.
-    async fn knock_until_acted(&self, lane: &Lane, instance: &Instance) -> Judgement {
-        let deadline = tokio::time::Instant::now() + LOOK;
+    async fn knock_until_acted(&self, lane: &Lane, instance: &Instance, limit: Duration) -> Judgement {
+        let deadline = tokio::time::Instant::now() + limit;
         while self.applied() == 0 {
             if tokio::time::Instant::now() >= deadline {
                 return Err(CannotTell::new("no request was acted on"));
@@ -174,18 +175,17 @@ impl Worn<Lane> for Dressed {
     fn landed<'a>(&'a self, lane: &'a Lane) -> BoxFuture<'a, Judgement<String>> {
         Box::pin(async move {
             let instance = lane.service(&self.service)?;
-            let fault = match &self.under {
-                Some((wire, status)) => {
-                    let answer = http::Response::status(*status);
-                    Some(instance.http(wire)?.set(http::Rule::on(http::Match::any()).answer(answer)))
-                }
-                None => None,
-            };
-            let acted = self.knock_until_acted(lane, instance).await;
-            if let Some(fault) = fault {
+            let mut acted = Err(CannotTell::new("nobody has knocked"));
+            if let Some((wire, status)) = &self.under {
+                let answer = http::Rule::on(http::Match::any()).answer(http::Response::status(*status));
+                let fault = instance.http(wire)?.set(answer);
+                acted = self.knock_until_acted(lane, instance, LOOK / 2).await;
                 fault.remove();
             }
-            acted?;
+            if acted.is_err() {
+                // Without a fault from the start, or a rule that acts once the fault is over.
+                self.knock_until_acted(lane, instance, LOOK).await?;
+            }
             Ok(format!("the wire acted on {} messages of {}", self.applied(), self.service))
         })
     }
