@@ -13,6 +13,7 @@ use axum::serve::ListenerExt as _;
 use clap::Parser;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+use sabot_delivery::Seen;
 use sabot_readiness::{BuildError, Dependency, Readiness, Redactor};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -70,6 +71,8 @@ pub struct Parts {
     pub routes: Router,
     /// Its rows in `/readyz`.
     pub dependencies: Vec<Dependency>,
+    /// What it tells of the ledger in `/metrics`.
+    pub seen: Option<Seen>,
 }
 
 impl Service {
@@ -138,7 +141,8 @@ impl Service {
             let _kept = stream.set_nodelay(true);
         });
         let draining = ending.clone();
-        let server = axum::serve(listener, router).with_graceful_shutdown(draining.cancelled_owned());
+        let service = router.into_make_service_with_connect_info::<std::net::SocketAddr>();
+        let server = axum::serve(listener, service).with_graceful_shutdown(draining.cancelled_owned());
         let mut server = tokio::spawn(server.into_future());
         tokio::select! {
             name = signalled => tracing::info!(signal = name, "ending: finishing what is in flight"),
@@ -164,14 +168,14 @@ impl Service {
         &mut self,
         parts: impl FnOnce(&mut Self) -> Result<Parts, StartError>,
     ) -> Result<Router, StartError> {
-        let Parts { routes, dependencies } = parts(self)?;
+        let Parts { routes, dependencies, seen } = parts(self)?;
         let readiness = Readiness::builder(self.name, self.common.commit_id.clone())
             .redactor(self.redactor.clone())
             .dependencies(dependencies)
             .build()?;
         readiness.register_metrics(&mut self.registry);
         let registry = std::mem::take(&mut self.registry);
-        Ok(routes.merge(readiness.routes()).merge(metrics_route(registry)))
+        Ok(routes.merge(readiness.routes()).merge(metrics_route(registry, seen)))
     }
 }
 

@@ -7,29 +7,9 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::routes::Api;
+use crate::db::Database;
 use crate::http::{ApiError, Path, Query};
-
-/// What the api writes into the trail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    TeamCreated,
-    SubscriptionUpgraded,
-    SubscriptionDowngraded,
-    ResourceCreated,
-    ResourceDeleted,
-}
-
-impl Kind {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::TeamCreated => "team.created",
-            Self::SubscriptionUpgraded => "subscription.upgraded",
-            Self::SubscriptionDowngraded => "subscription.downgraded",
-            Self::ResourceCreated => "resource.created",
-            Self::ResourceDeleted => "resource.deleted",
-        }
-    }
-}
+use crate::kind::Kind;
 
 /// Who acts, as far as the api knows: whoever holds its token.
 const ACTOR: &str = "api";
@@ -49,6 +29,29 @@ pub(super) async fn write(
         .await?;
     transaction.execute(&statement, &[&kind.as_str(), &team, &ACTOR, &summary, &payload]).await?;
     Ok(())
+}
+
+/// Adds an entry about a call of the webhook without a valid secret, unless the last minute has one of the same
+/// source. The source comes masked.
+pub(super) async fn write_refusal(database: &Database, source: String) -> Result<(), ApiError> {
+    let written = database.run(move |client| {
+        Box::pin(async move {
+            let statement = client
+                .prepare_cached(
+                    "INSERT INTO audit_log (kind, actor, summary, payload)
+                     SELECT $1, $2, 'a call without a valid secret was refused',
+                         jsonb_build_object('source', $3::text)
+                     WHERE NOT EXISTS (SELECT FROM audit_log WHERE kind = 'webhook.refused'
+                         AND payload ->> 'source' = $3 AND created_at > now() - interval '1 minute')",
+                )
+                .await?;
+            client
+                .execute(&statement, &[&Kind::WebhookRefused.as_str(), &ACTOR, &source])
+                .await
+                .map_err(ApiError::from)
+        })
+    });
+    written.await.map(drop)
 }
 
 /// Which part of a list is wanted: entries with ids above `after`, at most `limit` of them.

@@ -1,6 +1,7 @@
-//! The api: teams, their tier, their resources, the audit trail.
+//! The api: teams, their tier, their resources, the audit trail, the email provider's webhook.
 
 mod audit;
+mod delivery;
 mod provisioning;
 mod resources;
 mod routes;
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use reqwest::header::HeaderMap;
+use sabot_delivery::Seen;
 use tokio_util::sync::CancellationToken;
 
 pub use settings::{Cli, Command, Settings};
@@ -55,8 +57,12 @@ fn parts(service: &mut Service, settings: &Settings) -> Result<Parts, StartError
         service.tasks.spawn(migrate_until_done(settings.database.config.clone(), service.ending.clone()));
     }
     let limit = upstream_limit(common.request_time_limit);
-    let api = Api { database, provisioner: Provisioner::new(&settings.provisioner, limit)? };
-    let routes = guarded(routes::routes(api), Limits::of(&common), service.requests.clone());
+    let seen = Seen::new(settings.database.config.clone(), settings.accepted_too_long);
+    seen.register_metrics(&mut service.registry);
+    let webhook = delivery::webhook(service, settings.webhook.as_ref(), &settings.database, &database);
+    let provisioner = Provisioner::new(&settings.provisioner, limit)?;
+    let api = Api { database, provisioner, seen: seen.clone() };
+    let routes = guarded(routes::routes(api), Limits::of(&common), service.requests.clone()).merge(webhook);
 
     let readiness = &common.readiness;
     let probe = PostgresProbe::migrated(&settings.database.config, &PLATFORM);
@@ -74,7 +80,7 @@ fn parts(service: &mut Service, settings: &Settings) -> Result<Parts, StartError
     ];
     dependencies.extend(upstreams::brevo(settings.brevo.as_ref(), readiness)?);
     dependencies.extend(upstreams::artifact_store(settings.artifact_store.as_ref(), readiness)?);
-    Ok(Parts { routes, dependencies })
+    Ok(Parts { routes, dependencies, seen: Some(seen) })
 }
 
 /// `sabot-api migrate`.

@@ -14,12 +14,13 @@ use serde_json::json;
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 
-use super::audit::{self, Kind};
+use super::audit;
 use super::provisioning::{Provisioned, Provisioner};
 use super::routes::Api;
 use super::teams::valid_name;
 use crate::db::Client;
 use crate::http::{ApiError, Json, Path};
+use crate::kind::Kind;
 use crate::settings::Secret;
 use crate::tier::Tier;
 

@@ -4,14 +4,16 @@ use axum::Router;
 use axum::routing::{get, post};
 
 use super::provisioning::Provisioner;
-use super::{audit, resources, teams};
+use super::{audit, delivery, resources, teams};
 use crate::db::Database;
+use sabot_delivery::Seen;
 
 /// What the handlers share.
 #[derive(Clone)]
 pub(super) struct Api {
     pub(super) database: Database,
     pub(super) provisioner: Provisioner,
+    pub(super) seen: Seen,
 }
 
 pub(super) fn routes(api: Api) -> Router {
@@ -22,5 +24,7 @@ pub(super) fn routes(api: Api) -> Router {
         .route("/teams/{team}/resources", get(resources::list).post(resources::create))
         .route("/teams/{team}/resources/{resource}", axum::routing::delete(resources::delete))
         .route("/teams/{team}/audit", get(audit::list))
+        .route("/delivery/events", get(delivery::events))
+        .route("/delivery/accepted-too-long", get(delivery::accepted_too_long))
         .with_state(api)
 }

@@ -1,6 +1,7 @@
 //! The api's settings.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Parser, Subcommand};
@@ -9,8 +10,8 @@ use sabot_readiness::Criticality;
 use crate::db::DatabaseSettings;
 use crate::service::VERSION;
 use crate::settings::{
-    ArtifactStoreArgs, BrevoArgs, Common, CommonArgs, DatabaseArgs, Declared, Problems, ProvisionerArgs,
-    Secret, Upstream,
+    AcceptedArgs, ArtifactStoreArgs, BrevoArgs, Common, CommonArgs, DatabaseArgs, Declared, Problems,
+    ProvisionerArgs, Secret, Upstream, WebhookArgs, WebhookSettings,
 };
 use crate::upstreams::{ARTIFACT_STORE, BREVO, PLATFORM_DB};
 
@@ -49,6 +50,10 @@ pub struct Cli {
     #[command(flatten)]
     brevo: BrevoArgs,
     #[command(flatten)]
+    webhook: WebhookArgs,
+    #[command(flatten)]
+    accepted: AcceptedArgs,
+    #[command(flatten)]
     artifact_store: ArtifactStoreArgs,
 }
 
@@ -67,6 +72,8 @@ pub struct Settings {
     pub(super) migrate: bool,
     pub(super) provisioner: Upstream,
     pub(super) brevo: Option<Upstream>,
+    pub(super) webhook: Option<WebhookSettings>,
+    pub(super) accepted_too_long: Duration,
     pub(super) artifact_store: Option<Upstream>,
 }
 
@@ -81,11 +88,23 @@ impl Cli {
         let database = self.database().settle("sabot-api", &mut problems);
         let provisioner = self.provisioner.settle(&mut problems);
         let brevo = self.brevo.settle(&mut problems);
+        let webhook = self.webhook.settle(&mut problems);
+        let accepted_too_long = self.accepted.settle(&mut problems);
         let artifact_store = self.artifact_store.settle(&mut problems);
         let migrate = self.migrate;
         let whole = || {
             let (common, database, provisioner) = (common?, database?, provisioner?);
-            Some(Settings { common, database, migrate, provisioner, brevo, artifact_store })
+            let accepted_too_long = accepted_too_long?;
+            Some(Settings {
+                common,
+                database,
+                migrate,
+                provisioner,
+                brevo,
+                webhook,
+                accepted_too_long,
+                artifact_store,
+            })
         };
         problems.settle(whole())
     }
@@ -117,6 +136,7 @@ impl Settings {
         let upstreams = [&self.brevo, &self.artifact_store].into_iter().flatten();
         let mut secrets = vec![&self.common.token, &self.database.url, &self.provisioner.credential];
         secrets.extend(upstreams.map(|upstream| &upstream.credential));
+        secrets.extend(self.webhook.iter().flat_map(|webhook| &webhook.given));
         secrets
     }
 }

@@ -6,8 +6,15 @@ mod pool;
 pub use migration::{Migration, MigrationError, MigrationSet, migrate};
 pub use pool::{Client, Database, DatabaseError, DatabaseSettings, Work};
 
-/// The tables of the platform itself. Each track brings a set of its own.
+/// The tables of the platform, those that the tracks bring among them: one order, since they refer to each other.
 pub const PLATFORM: MigrationSet = MigrationSet {
     owner: "platform",
-    migrations: &[Migration { name: "0001_teams", sql: include_str!("../../migrations/0001_teams.sql") }],
+    migrations: &[
+        Migration { name: "0001_teams", sql: include_str!("../../migrations/0001_teams.sql") },
+        Migration { name: "0002_delivery", sql: sabot_delivery::MIGRATION },
+        Migration {
+            name: "0003_contact_email",
+            sql: include_str!("../../migrations/0003_contact_email.sql"),
+        },
+    ],
 };

@@ -42,6 +42,11 @@ pub fn guarded(routes: Router, limits: Limits, requests: Requests) -> Router {
         .layer(from_fn_with_state(requests, Requests::measure))
 }
 
+/// Puts routes that have a guard and limits of their own behind the measurements alone.
+pub fn measured(routes: Router, requests: Requests) -> Router {
+    routes.layer(from_fn_with_state(requests, Requests::measure))
+}
+
 async fn limit_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
     match tokio::time::timeout(limit, next.run(request)).await {
         Ok(response) => response,

@@ -14,6 +14,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use sabot_delivery::Seen;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answered {
@@ -67,12 +68,15 @@ impl Requests {
     }
 }
 
-/// `GET /metrics` in the text format of OpenMetrics.
-pub fn metrics_route(registry: Registry) -> Router {
+/// `GET /metrics` in the text format of OpenMetrics; what is told of the ledger is brought up to date first.
+pub fn metrics_route(registry: Registry, seen: Option<Seen>) -> Router {
     let registry = Arc::new(registry);
     let scrape = move || {
-        let registry = registry.clone();
+        let (registry, seen) = (registry.clone(), seen.clone());
         async move {
+            if let Some(seen) = seen {
+                seen.refresh().await;
+            }
             let mut text = String::new();
             match prometheus_client::encoding::text::encode(&mut text, &registry) {
                 Ok(()) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),

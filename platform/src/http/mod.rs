@@ -9,5 +9,5 @@ mod measure;
 pub use bearer::{Bearer, require_bearer};
 pub use error::ApiError;
 pub use extract::{Json, Path, Query};
-pub use limit::{Limits, guarded};
+pub use limit::{Limits, guarded, measured};
 pub use measure::{Requests, metrics_route};

@@ -33,5 +33,5 @@ fn parts(service: &mut Service, settings: &Settings) -> Result<Parts, StartError
     let routes = guarded(routes::routes(database), Limits::of(common), service.requests.clone());
     let probe = PostgresProbe::answering(&settings.database.config);
     let row = common.readiness.dependency(&settings::CUSTOMER_DB, move || probe.clone().look());
-    Ok(Parts { routes, dependencies: vec![row] })
+    Ok(Parts { routes, dependencies: vec![row], seen: None })
 }

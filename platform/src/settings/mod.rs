@@ -5,6 +5,7 @@
 //! (`--some-name-file`), and is best not given as a flag, where every process of the machine can read it.
 
 mod common;
+mod delivery;
 mod duration;
 mod problem;
 mod readiness;
@@ -12,6 +13,7 @@ mod secret;
 mod upstream;
 
 pub use common::{Common, CommonArgs, DatabaseArgs};
+pub use delivery::{AcceptedArgs, DEFAULT_FROM, EmailSettings, ForwarderArgs, WebhookArgs, WebhookSettings};
 pub use duration::parse_duration;
 pub use problem::{Problem, Problems};
 pub use readiness::{Declared, ReadinessArgs, ReadinessSettings};

@@ -1,25 +1,36 @@
 //! The worker: the loops behind the platform.
 
 mod heartbeat;
+mod registry;
 mod settings;
 
 use std::process::ExitCode;
 
 pub use heartbeat::Heartbeat;
-pub use settings::{Cli, Settings};
+pub use settings::{Cli, Command, Format, Settings};
+
+use sabot_delivery::{Brevo, BrevoMailer, Forwarder, FromAddress, Seen};
 
 use crate::db::{Database, PLATFORM};
-use crate::probes::PostgresProbe;
+use crate::kind::kinds;
+use crate::probes::{PostgresProbe, http_client};
 use crate::service::{Parts, Service, StartError, command_line, refuse};
+use crate::settings::{DEFAULT_FROM, EmailSettings};
 use crate::upstreams::{self, PLATFORM_DB};
 
-/// Runs the service until a signal ends it.
+/// Prints the registry, or runs the service until a signal ends it.
 #[must_use]
 pub fn main() -> ExitCode {
-    let settings = match command_line::<Cli>().map(|cli| cli.settle()) {
-        Ok(Ok(settings)) => settings,
-        Ok(Err(problems)) => return refuse(&problems),
+    let cli = match command_line::<Cli>() {
+        Ok(cli) => cli,
         Err(code) => return code,
+    };
+    if let Some(Command::Kinds { format }) = cli.command {
+        return registry::print(format);
+    }
+    let settings = match cli.settle() {
+        Ok(settings) => settings,
+        Err(problems) => return refuse(&problems),
     };
     Service::new("worker", settings.common.clone(), &settings.secrets())
         .run(|service| parts(service, &settings))
@@ -30,6 +41,10 @@ fn parts(service: &mut Service, settings: &Settings) -> Result<Parts, StartError
     let heartbeat = Heartbeat::new(settings.runner_stale_after);
     service.tasks.spawn(heartbeat.clone().run(database, settings.poll, service.ending.clone()));
 
+    forward(service, settings)?;
+    let seen = Seen::new(settings.database.config.clone(), settings.accepted_too_long);
+    seen.register_metrics(&mut service.registry);
+
     let readiness = &settings.common.readiness;
     let probe = PostgresProbe::migrated(&settings.database.config, &PLATFORM);
     let mut dependencies = vec![
@@ -38,5 +53,26 @@ fn parts(service: &mut Service, settings: &Settings) -> Result<Parts, StartError
     ];
     dependencies.extend(upstreams::brevo(settings.brevo.as_ref(), readiness)?);
     dependencies.extend(upstreams::artifact_store(settings.artifact_store.as_ref(), readiness)?);
-    Ok(Parts { routes: axum::Router::new(), dependencies })
+    Ok(Parts { routes: axum::Router::new(), dependencies, seen: Some(seen) })
+}
+
+/// Starts the forwarder, if the email provider is in use.
+fn forward(service: &mut Service, settings: &Settings) -> Result<(), StartError> {
+    let Some(brevo) = &settings.brevo else {
+        tracing::warn!("no Brevo key is given: nothing is emailed, and what there is to email waits for one");
+        return Ok(());
+    };
+    let EmailSettings { forwarder, from } = &settings.email;
+    if from == DEFAULT_FROM {
+        tracing::warn!(from, "--mail-from is not given: Brevo itself refuses this one");
+    }
+    let client = http_client(&brevo.url, forwarder.send_limit, true)?;
+    let from = FromAddress { email: from.clone(), name: None };
+    let mailer = BrevoMailer::new(client, &brevo.url, brevo.credential.expose(), from, forwarder.send_limit);
+    let mailer = mailer.map_err(|_| StartError::Credential { upstream: upstreams::BREVO.name })?;
+    let database = settings.database.config.clone();
+    let forwarder = Forwarder::new(Brevo, mailer, kinds(), database, forwarder.clone());
+    forwarder.register_metrics(&mut service.registry);
+    service.tasks.spawn(forwarder.run(service.ending.clone()));
+    Ok(())
 }

@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand, ValueEnum};
 use sabot_readiness::Criticality;
 
 use crate::db::DatabaseSettings;
 use crate::service::VERSION;
 use crate::settings::{
-    ArtifactStoreArgs, BrevoArgs, Common, CommonArgs, DatabaseArgs, Declared, Problems, Secret, Upstream,
-    parse_duration,
+    AcceptedArgs, ArtifactStoreArgs, BrevoArgs, Common, CommonArgs, DatabaseArgs, Declared, EmailSettings,
+    ForwarderArgs, Problems, Secret, Upstream, parse_duration,
 };
 use crate::upstreams::{ARTIFACT_STORE, BREVO, PLATFORM_DB};
 
@@ -27,6 +27,9 @@ const DECLARED: &[Declared] = &[PLATFORM_DB, PROPAGATION_RUNNER, BREVO, ARTIFACT
 #[derive(Debug, Clone, Parser)]
 #[command(name = "sabot-worker", version = VERSION)]
 pub struct Cli {
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
     #[command(flatten)]
     common: CommonArgs,
     /// The platform's database; best given by environment or file, for it holds a password
@@ -47,7 +50,31 @@ pub struct Cli {
     #[command(flatten)]
     brevo: BrevoArgs,
     #[command(flatten)]
+    forwarder: ForwarderArgs,
+    #[command(flatten)]
+    accepted: AcceptedArgs,
+    #[command(flatten)]
     artifact_store: ArtifactStoreArgs,
+}
+
+/// What to do instead of serving.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum Command {
+    /// Print the registry: the declared delivery events, and the kinds with what becomes of them
+    Kinds {
+        /// How
+        #[arg(long, default_value = "text")]
+        format: Format,
+    },
+}
+
+/// How the registry is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// One line for each, for people.
+    Text,
+    /// One object, for programs.
+    Json,
 }
 
 /// The worker's settings, checked.
@@ -58,6 +85,8 @@ pub struct Settings {
     pub(super) poll: Duration,
     pub(super) runner_stale_after: Duration,
     pub(super) brevo: Option<Upstream>,
+    pub(super) email: EmailSettings,
+    pub(super) accepted_too_long: Duration,
     pub(super) artifact_store: Option<Upstream>,
 }
 
@@ -87,10 +116,22 @@ impl Cli {
         };
         let database = database.settle("sabot-worker", &mut problems);
         let brevo = self.brevo.settle(&mut problems);
+        let email = self.forwarder.settle(&mut problems);
+        let accepted_too_long = self.accepted.settle(&mut problems);
         let artifact_store = self.artifact_store.settle(&mut problems);
         let whole = || {
             let (common, database, poll, runner_stale_after) = (common?, database?, poll?, stale?);
-            Some(Settings { common, database, poll, runner_stale_after, brevo, artifact_store })
+            let (email, accepted_too_long) = (email?, accepted_too_long?);
+            Some(Settings {
+                common,
+                database,
+                poll,
+                runner_stale_after,
+                brevo,
+                email,
+                accepted_too_long,
+                artifact_store,
+            })
         };
         problems.settle(whole())
     }

@@ -1,0 +1,58 @@
+//! The statements on events and ledger. Each is marked, so that it is recognised in a log and on the wire.
+
+use std::fmt::Write as _;
+
+use sha2::{Digest as _, Sha256};
+
+use crate::event::DeclaredEvent;
+
+/// Locks messages: `$1` are their [lock numbers](lock_number), in rising order.
+pub(crate) const LEDGER_LOCK: &str =
+    "/* delivery lock */ SELECT count(pg_advisory_xact_lock(number)) FROM unnest($1::bigint[]) AS number";
+
+/// Stores events; one that is there already stays as it is. `$1` is the provider, the rest are columns.
+pub(super) const STORE: &str = "/* delivery store */ INSERT INTO delivery_events \
+     (provider, provider_id, recipient_digest, event, event_time, link, raw) \
+     SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::text[], $7::text[]) \
+     ON CONFLICT DO NOTHING";
+
+/// Which of the messages `$2` of provider `$1` the ledger knows.
+pub(super) const KNOWN: &str = "/* delivery known */ SELECT provider_id FROM forwarder_sent \
+     WHERE provider = $1 AND provider_id = ANY($2::text[])";
+
+/// The number of a message's lock.
+pub(crate) fn lock_number(provider: &str, provider_id: &str) -> i64 {
+    let digest = Sha256::new().chain_update(provider).chain_update([0]).chain_update(provider_id).finalize();
+    digest.first_chunk().map_or(0, |first| i64::from_be_bytes(*first))
+}
+
+/// Brings the rows of the messages `$2` of provider `$1` in line with the stored events; touches only what differs,
+/// so that a replay writes nothing.
+///
+/// The latest event decides, of several at one time the most severe. The greatest time of an event that stamps is the
+/// time of delivery; it never goes back, not even when old events have been deleted.
+pub(crate) fn ledger_sql(declared: &[DeclaredEvent]) -> String {
+    let mut values = String::new();
+    for event in declared {
+        let separator = if values.is_empty() { "" } else { ", " };
+        let (name, classification) = (event.event, event.classification.as_str());
+        let (rank, stamps) = (event.classification.rank(), event.stamps_delivered_at);
+        // Writing to a string cannot fail. The words are our own: no quotes in them.
+        let _written = write!(values, "{separator}('{name}', '{classification}', {rank}, {stamps})");
+    }
+    format!(
+        "/* delivery ledger */ WITH declared (event, classification, severity, stamps) AS (VALUES {values}), \
+         told AS (SELECT stored.provider_id, \
+             (array_agg(declared.classification ORDER BY stored.event_time DESC, declared.severity))[1] \
+                 AS classification, \
+             max(stored.event_time) FILTER (WHERE declared.stamps) AS delivered_at \
+             FROM delivery_events AS stored JOIN declared ON declared.event = stored.event \
+             WHERE stored.provider = $1 AND stored.provider_id = ANY($2::text[]) GROUP BY stored.provider_id) \
+         UPDATE forwarder_sent AS ledger \
+         SET classification = told.classification, \
+             delivered_at = GREATEST(ledger.delivered_at, told.delivered_at) \
+         FROM told WHERE ledger.provider = $1 AND ledger.provider_id = told.provider_id \
+         AND (ledger.classification, ledger.delivered_at) IS DISTINCT FROM \
+             (told.classification, GREATEST(ledger.delivered_at, told.delivered_at))"
+    )
+}

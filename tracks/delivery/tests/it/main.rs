@@ -1,0 +1,12 @@
+//! The track on a real PostgreSQL.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod answers;
+mod forwarder;
+mod fixture;
+mod order;
+mod outage;
+mod races;
+mod router;
+mod seen;
+mod stub;
