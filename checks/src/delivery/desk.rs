@@ -59,7 +59,8 @@ pub(crate) struct Desk<'a> {
 impl<'a> Desk<'a> {
     pub(crate) async fn open(lane: &'a Lane) -> Judgement<Self> {
         let delivery = delivery(lane);
-        let client = lane.database(&delivery.database).await.context("reaching the database past the wires")?;
+        let client =
+            lane.database(&delivery.database).await.context("reaching the database past the wires")?;
         let secret = post::secret(lane, &delivery.webhook.secret)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         let begun = i64::try_from(now).unwrap_or_default() - DAY;
@@ -112,7 +113,8 @@ impl<'a> Desk<'a> {
         // Unique across processes by the time, within one by the number.
         let unique = format!("{}{number:07}", self.begun);
         let id = self.delivery.payload.id_shape.replace("{n}", &unique);
-        let audit_id = -(self.begun % 1_000_000_000_000 * 1_000_000 + i64::try_from(number).unwrap_or_default());
+        let audit_id =
+            -(self.begun % 1_000_000_000_000 * 1_000_000 + i64::try_from(number).unwrap_or_default());
         Message { id, recipient: format!("ann.{unique}@example.com"), audit_id }
     }
 

@@ -2,7 +2,8 @@
 
 use super::desk::Row;
 use super::event::documented;
-use sabot_target::Delivery;
+use sabot_engine::{Cx, Finding};
+use sabot_target::{Delivery, Lane};
 
 /// What a ledger row must hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,15 @@ impl Expected {
         row.is_some_and(|row| {
             row.classification.as_ref() == Some(&self.classification) && row.delivered_at == self.delivered_at
         })
+    }
+
+    /// Reports a row that is not so.
+    pub(crate) fn judge(&self, cx: &Cx<'_, Lane>, subject: impl Into<String>, row: Option<&Row>) -> bool {
+        let met = self.is_met_by(row);
+        if !met {
+            cx.find(Finding::new(subject, self.sketch(), sketch_row(row)));
+        }
+        met
     }
 
     pub(crate) fn sketch(&self) -> String {
@@ -143,9 +153,7 @@ mod tests {
             let orders = permutations(length);
             assert_eq!(orders.len(), count);
             assert_eq!(orders.iter().collect::<BTreeSet<_>>().len(), count);
-            assert!(orders.iter().all(|order| {
-                order.iter().collect::<BTreeSet<_>>().len() == length
-            }));
+            assert!(orders.iter().all(|order| { order.iter().collect::<BTreeSet<_>>().len() == length }));
         }
     }
 

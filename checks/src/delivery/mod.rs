@@ -1,20 +1,60 @@
 //! The delivery track: every email's fate is known, whatever the provider sends, repeats, or sends out of order.
 
+mod auth;
+mod batch;
+mod bounce;
 mod desk;
+mod early;
 mod event;
 mod law;
+mod malformed;
+mod metrics;
+mod order;
+mod outage;
 mod post;
+mod replay;
 mod roundtrip;
 mod sql;
+mod storm;
 mod tamper;
+mod unhandled;
+mod unique;
+mod unknown;
 
 use sabot_engine::{Check, Sabotage};
 use sabot_target::{Lane, Target};
 
 pub(crate) fn checks() -> Vec<Check<Lane>> {
-    vec![roundtrip::check()]
+    vec![
+        roundtrip::check(),
+        replay::check(),
+        bounce::check(),
+        order::check(),
+        early::check(),
+        storm::check(),
+        malformed::check(),
+        batch::check(),
+        unhandled::check(),
+        unknown::check(),
+        auth::check(),
+        outage::check(),
+    ]
 }
 
 pub(crate) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
-    [roundtrip::sabotages(target)].concat()
+    [
+        roundtrip::sabotages(target),
+        replay::sabotages(target),
+        bounce::sabotages(target),
+        order::sabotages(target),
+        early::sabotages(target),
+        storm::sabotages(target),
+        malformed::sabotages(target),
+        batch::sabotages(target),
+        unhandled::sabotages(target),
+        unknown::sabotages(target),
+        auth::sabotages(target),
+        outage::sabotages(target),
+    ]
+    .concat()
 }

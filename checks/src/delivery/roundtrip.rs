@@ -14,7 +14,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-const ID: &str = "delivery.roundtrip";
+pub(super) const ID: &str = "delivery.roundtrip";
 
 /// Events on their way at the same time.
 const AT_ONCE: usize = 8;
@@ -45,7 +45,8 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let desk = Desk::open(cx.lane()).await?;
     let forms = Form::all(desk.delivery);
     let messages = desk.messages(forms.len()).await?;
-    let events: Vec<_> = forms.iter().zip(&messages).map(|(form, message)| form.event(&desk, message)).collect();
+    let events: Vec<_> =
+        forms.iter().zip(&messages).map(|(form, message)| form.event(&desk, message)).collect();
     let replies = desk.post_all(events.iter().map(Event::json).collect(), AT_ONCE).await?;
     let rows = desk.rows(&messages).await?;
     let stored = desk.stored(&messages).await?;
@@ -71,7 +72,8 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
         };
         let row = rows.get(&message.id);
         if !expected.is_met_by(row) {
-            let finding = Finding::new(format!("{subject}: the ledger row"), expected.sketch(), sketch_row(row));
+            let finding =
+                Finding::new(format!("{subject}: the ledger row"), expected.sketch(), sketch_row(row));
             cx.find(finding.evidence(format!("the webhook answered {}", reply.sketch())));
         }
     }
@@ -92,8 +94,13 @@ struct Form<'a> {
 impl<'a> Form<'a> {
     /// Every spelling of every event, and of the first that stamps every form of id and time.
     fn all(delivery: &'a Delivery) -> Vec<Self> {
-        let plain = |documented, spelling| {
-            Form { documented, spelling, id_form: 0, time_field: 0, seconds: false, delivery }
+        let plain = |documented, spelling| Form {
+            documented,
+            spelling,
+            id_form: 0,
+            time_field: 0,
+            seconds: false,
+            delivery,
         };
         let mut forms = Vec::new();
         for documented in &delivery.documented {
@@ -143,25 +150,34 @@ async fn declared(cx: &Cx<'_, Lane>) -> Judgement {
     let token = post::secret(lane, &names.credential)?;
     let instance = lane.service(&delivery.webhook.service)?;
     let request = lane.client().get(instance.url(&names.path)).bearer_auth(token);
-    let asked = request.timeout(delivery.webhook.answers_within).send().await.context("asking what is declared")?;
+    let asked =
+        request.timeout(delivery.webhook.answers_within).send().await.context("asking what is declared")?;
     let declared: Value = asked.json().await.unwrap_or_default();
     let events = declared.get(&names.events).and_then(Value::as_array).cloned().unwrap_or_default();
-    let text = |event: &Value, field: &str| event.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text =
+        |event: &Value, field: &str| event.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
     for documented in &delivery.documented {
         cx.examined(1);
         let found = events.iter().find(|event| text(event, &names.event) == documented.event);
         let subject = format!("the declared event `{}`", documented.event);
         let Some(found) = found else {
-            cx.find(Finding::new(subject, "declared, since it is documented", "the target does not declare it"));
+            cx.find(Finding::new(
+                subject,
+                "declared, since it is documented",
+                "the target does not declare it",
+            ));
             continue;
         };
-        let spelled: BTreeSet<_> = found.get(&names.spellings).and_then(Value::as_array).into_iter().flatten()
-            .filter_map(Value::as_str).map(folded).collect();
-        let observed = (
-            text(found, &names.classification),
-            found.get(&names.stamps).and_then(Value::as_bool),
-            spelled,
-        );
+        let spelled: BTreeSet<_> = found
+            .get(&names.spellings)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(folded)
+            .collect();
+        let observed =
+            (text(found, &names.classification), found.get(&names.stamps).and_then(Value::as_bool), spelled);
         let spellings = documented.spellings.iter().map(|spelling| folded(spelling)).collect();
         let expected = (documented.classification.clone(), Some(documented.stamps), spellings);
         if observed != expected {
@@ -212,7 +228,11 @@ fn on_stamps(delivery: &Delivery) -> Vec<Sabotage<Lane>> {
         trigger::put(&[ID], name, mistake, &on_ledger(delivery, "BEFORE UPDATE", body))
     };
     vec![
-        put("never-stamped", "the time of delivery is read and never written", format!("NEW.{stamp} := OLD.{stamp};")),
+        put(
+            "never-stamped",
+            "the time of delivery is read and never written",
+            format!("NEW.{stamp} := OLD.{stamp};"),
+        ),
         put(
             "stamped-by-any-event",
             "every event stamps the time of delivery",
@@ -229,40 +249,69 @@ fn on_stamps(delivery: &Delivery) -> Vec<Sabotage<Lane>> {
 /// Spellings, forms of ids, forms of times.
 fn on_forms(target: &Target) -> Vec<Sabotage<Lane>> {
     let mut sabotages = vec![
-        events_in(&[ID], "one-spelling", "only the name of the documentation is known", target, |event, delivery| {
-            let name = event.get(&delivery.payload.event).and_then(Value::as_str).unwrap_or_default();
-            let other = |of: &&Documented| of.event != name && of.spellings.iter().any(|known| known == name);
-            if delivery.documented.iter().any(|of| other(&of)) {
-                event.insert(delivery.payload.event.clone(), "x_unheard_of".into());
-            }
-        }),
-        events_in(&[ID], "brackets-kept", "ids are compared with their brackets", target, |event, delivery| {
-            if let Some(Value::String(id)) = event.get_mut(&delivery.payload.message_id)
-                && id.starts_with('<')
-            {
-                *id = format!("<bracket{}", &id[1..]);
-            }
-        }),
-        events_in(&[ID], "milliseconds-lost", "milliseconds are cut to seconds", target, |event, delivery| {
-            for time in times(event, delivery) {
-                if let Some(at) = time.as_i64().filter(|at| *at > MILLISECONDS_FROM) {
-                    *time = (at / 1000).into();
+        events_in(
+            &[ID],
+            "one-spelling",
+            "only the name of the documentation is known",
+            target,
+            |event, delivery| {
+                let name = event.get(&delivery.payload.event).and_then(Value::as_str).unwrap_or_default();
+                let other =
+                    |of: &&Documented| of.event != name && of.spellings.iter().any(|known| known == name);
+                if delivery.documented.iter().any(|of| other(&of)) {
+                    event.insert(delivery.payload.event.clone(), "x_unheard_of".into());
                 }
-            }
-        }),
-        events_in(&[ID], "seconds-as-milliseconds", "every time is taken for milliseconds", target, |event, delivery| {
-            for time in times(event, delivery) {
-                if let Some(at) = time.as_i64().filter(|at| *at < MILLISECONDS_FROM) {
-                    *time = (at / 1000).into();
+            },
+        ),
+        events_in(
+            &[ID],
+            "brackets-kept",
+            "ids are compared with their brackets",
+            target,
+            |event, delivery| {
+                if let Some(Value::String(id)) = event.get_mut(&delivery.payload.message_id)
+                    && id.starts_with('<')
+                {
+                    *id = format!("<bracket{}", &id[1..]);
                 }
-            }
-        }),
+            },
+        ),
+        events_in(
+            &[ID],
+            "milliseconds-lost",
+            "milliseconds are cut to seconds",
+            target,
+            |event, delivery| {
+                for time in times(event, delivery) {
+                    if let Some(at) = time.as_i64().filter(|at| *at > MILLISECONDS_FROM) {
+                        *time = (at / 1000).into();
+                    }
+                }
+            },
+        ),
+        events_in(
+            &[ID],
+            "seconds-as-milliseconds",
+            "every time is taken for milliseconds",
+            target,
+            |event, delivery| {
+                for time in times(event, delivery) {
+                    if let Some(at) = time.as_i64().filter(|at| *at < MILLISECONDS_FROM) {
+                        *time = (at / 1000).into();
+                    }
+                }
+            },
+        ),
     ];
     for (place, field) in target.delivery.payload.times.iter().enumerate() {
         let last = place + 1 == target.delivery.payload.times.len();
         let name = format!("time-unread-{field}");
         let field = field.clone();
-        let mistake = if last { "the last resort for a time is not read" } else { "a time off by the account's zone is believed first" };
+        let mistake = if last {
+            "the last resort for a time is not read"
+        } else {
+            "a time off by the account's zone is believed first"
+        };
         sabotages.push(events_in(&[ID], &name, mistake, target, move |event, _| drop(event.remove(&field))));
     }
     sabotages
@@ -296,6 +345,8 @@ fn on_declaration(target: &Target) -> Vec<Sabotage<Lane>> {
                 events.push(further);
             }
         }),
-        rewriting("handled-not-declared", "an event is handled and declared nowhere", |events, _| drop(events.pop())),
+        rewriting("handled-not-declared", "an event is handled and declared nowhere", |events, _| {
+            drop(events.pop())
+        }),
     ]
 }

@@ -39,11 +39,8 @@ pub(crate) async fn ledger_of(
     );
     let rows = client.query(&select, &[&ids]).await.context("reading the ledger")?;
     let read = |row: &tokio_postgres::Row| {
-        let found = Row {
-            whole: row.try_get(1)?,
-            classification: row.try_get(2)?,
-            delivered_at: row.try_get(3)?,
-        };
+        let found =
+            Row { whole: row.try_get(1)?, classification: row.try_get(2)?, delivered_at: row.try_get(3)? };
         Ok((row.try_get(0)?, found))
     };
     rows.iter().map(read).collect::<Result<_, tokio_postgres::Error>>().context("reading the ledger")

@@ -118,12 +118,19 @@ pub(super) fn before_storing(delivery: &Delivery, body: String) -> Trigger {
         table: ident(&delivery.events.table),
         fires: "BEFORE INSERT",
         body,
+        deferred: false,
     }
 }
 
 /// Runs whenever a ledger row is written.
 pub(super) fn on_ledger(delivery: &Delivery, fires: &'static str, body: String) -> Trigger {
-    Trigger { database: delivery.database.clone(), table: ident(&delivery.ledger.table), fires, body }
+    Trigger {
+        database: delivery.database.clone(),
+        table: ident(&delivery.ledger.table),
+        fires,
+        body,
+        deferred: false,
+    }
 }
 
 /// Runs at the commit after each arrival of an event, the first or a repeated one.
@@ -151,8 +158,8 @@ pub(super) fn classified(delivery: &Delivery, event: &str) -> String {
 }
 
 /// Posts one of everything about messages that nobody knows: events in every spelling and form, one outside the
-/// documented ones, what is no event, an array with good and bad in it, and a call with the wrong secret.
-fn knock() -> Arc<Knock> {
+/// documented ones, what is no event, arrays of all sorts, what is too large, and a call with the wrong secret.
+pub(super) fn knock() -> Arc<Knock> {
     Arc::new(|lane, instance| {
         Box::pin(async move {
             let desk = Desk::open(lane).await?;
@@ -167,11 +174,19 @@ fn knock() -> Arc<Knock> {
                     Event { id_form, seconds: place % 2 == 1, ..event }.json()
                 })
                 .collect();
+            if let Some(first) = bodies.first_mut() {
+                first[&delivery.payload.reason] = "mailbox full".into();
+            }
             bodies.push(Value::Array(vec![bodies.first().cloned().unwrap_or_default(), Value::Null]));
+            let nothing = |count| Value::Array(vec![Value::Null; count]);
+            bodies.extend([0, 1, delivery.webhook.array_length + 1].map(nothing));
             bodies.push(Value::Object(Map::new()));
             for body in bodies {
                 desk.post_to(instance, body.to_string().into_bytes()).await?;
             }
+            desk.post_to(instance, vec![b'x'; delivery.webhook.event_limit + 1]).await?;
+            let right = delivery.webhook.path_with(&post::secret(lane, &delivery.webhook.secret)?);
+            post::post(lane, instance, &right, "text/plain", b"no event".to_vec()).await?;
             let wrong = delivery.webhook.path_with("nobody-knows-this-secret");
             post::post(lane, instance, &wrong, post::JSON, b"{}".to_vec()).await?;
             Ok(())

@@ -112,9 +112,8 @@ fn dressed(
     make: Arc<MakeRules>,
 ) -> Sabotage<Lane> {
     let service = service.to_owned();
-    let put_on: Arc<sabot_engine::PutOn<Lane>> = Arc::new(move |lane| {
-        Box::pin(put(lane, service.clone(), knock.clone(), under.clone(), make(lane)))
-    });
+    let put_on: Arc<sabot_engine::PutOn<Lane>> =
+        Arc::new(move |lane| Box::pin(put(lane, service.clone(), knock.clone(), under.clone(), make(lane))));
     sabotage(turns_red, name, mistake, sort, Nature::Symptom, put_on)
 }
 

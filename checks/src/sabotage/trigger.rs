@@ -15,17 +15,26 @@ pub(crate) struct Trigger {
     pub(crate) fires: &'static str,
     /// Statements of PL/pgSQL; falls through to `RETURN NEW`.
     pub(crate) body: String,
+    /// Whether it waits for the commit.
+    pub(crate) deferred: bool,
 }
 
 impl Trigger {
+    /// Waits for the commit: acts after everything that the program itself does in the transaction.
+    pub(crate) fn deferred(self) -> Self {
+        Self { deferred: true, ..self }
+    }
+
     /// As a change of schema. `name` tells it from others that are on at the same time.
     pub(crate) fn lever(&self, name: &str) -> SchemaLever {
         let own = own(name);
-        let Self { database, table, fires, body } = self;
+        let Self { database, table, fires, body, deferred } = self;
+        let (constraint, when) =
+            if *deferred { ("CONSTRAINT ", "DEFERRABLE INITIALLY DEFERRED ") } else { ("", "") };
         SchemaLever {
             database: database.clone(),
             change: format!(
-                "{}; CREATE TRIGGER {own} {fires} ON {table} FOR EACH ROW EXECUTE FUNCTION {own}()",
+                "{}; CREATE {constraint}TRIGGER {own} {fires} ON {table} {when}FOR EACH ROW EXECUTE FUNCTION {own}()",
                 function(&own, body)
             ),
             look: look(&own),
@@ -72,7 +81,12 @@ impl AtCommit {
 }
 
 /// Puts `trigger` on.
-pub(crate) fn put(turns_red: &[&'static str], name: &str, mistake: &str, trigger: &Trigger) -> Sabotage<Lane> {
+pub(crate) fn put(
+    turns_red: &[&'static str],
+    name: &str,
+    mistake: &str,
+    trigger: &Trigger,
+) -> Sabotage<Lane> {
     schema::changed(turns_red, name, mistake, &trigger.lever(name))
 }
 
@@ -112,6 +126,7 @@ mod tests {
             table: "\"t\"".into(),
             fires: "BEFORE INSERT",
             body: "RETURN NULL;".into(),
+            deferred: false,
         };
         let lever = trigger.lever("lost-soft.bounce");
         assert!(lever.change.contains("CREATE TRIGGER sabotage_lost_soft_bounce BEFORE INSERT ON \"t\""));

@@ -1,0 +1,120 @@
+//! What `delivery.auth` guards against.
+
+use super::super::post;
+use super::super::sql::{ident, literal};
+use super::super::tamper::{calls, inbound};
+use super::{ID, SOURCE};
+use crate::sabotage::trigger::{self, Trigger};
+use crate::sabotage::{schema, setting};
+use sabot_engine::Sabotage;
+use sabot_target::{Lane, Target};
+use sabot_wire::http::{Response, Rule};
+use serde_json::{Value, json};
+
+pub(in super::super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
+    let mut sabotages = vec![
+        passes(target, "unchecked", "the path is matched and the secret is not", |_, _| true),
+        passes(target, "prefix-accepted", "only as much is compared as was given", |given, right| {
+            !given.is_empty() && right.starts_with(given)
+        }),
+        passes(target, "suffix-accepted", "the end is compared, as of a signature", |given, right| {
+            !given.is_empty() && right.ends_with(given)
+        }),
+        passes(target, "any-case", "the secret is compared as a host name is", |given, right| {
+            given != right && given.eq_ignore_ascii_case(right)
+        }),
+        passes(target, "more-accepted", "the secret is looked for in the path", |given, right| {
+            given != right && given.contains(right)
+        }),
+        parsed_first(target),
+    ];
+    sabotages.extend(previous_forgotten(target));
+    sabotages.extend(on_audit(target));
+    sabotages
+}
+
+/// Calls whose secret passes `test` are let through as if it were the right one.
+fn passes(target: &Target, name: &str, mistake: &str, test: fn(&str, &str) -> bool) -> Sabotage<Lane> {
+    let webhook = target.delivery.webhook.clone();
+    inbound(&[ID], name, mistake, target, move |right| {
+        let (right, path) = (right.to_owned(), webhook.path_with(right));
+        let before = webhook.path.split("{secret}").next().unwrap_or_default().to_owned();
+        let every = calls(&webhook).or(sabot_wire::http::Match::path(before.trim_end_matches('/')));
+        Rule::on(every).rewrite_request(move |request| {
+            let given = request.path().strip_prefix(&before).unwrap_or_default().to_owned();
+            if given != right && test(&given, &right) {
+                request.target = path.clone();
+            }
+        })
+    })
+}
+
+/// The body is looked at before the secret is.
+fn parsed_first(target: &Target) -> Sabotage<Lane> {
+    let (webhook, answers) = (target.delivery.webhook.clone(), target.delivery.answers.clone());
+    let mistake = "the body is parsed first, so that anybody can make the parser work";
+    inbound(&[ID], "parsed-first", mistake, target, move |right| {
+        let (right, error) = (webhook.path_with(right), answers.error.clone());
+        let wrong = calls(&webhook).and(!sabot_wire::http::Match::path(right));
+        Rule::on(wrong).answer_with(move |request| {
+            let status = if serde_json::from_slice::<Value>(&request.body).is_ok() { 401 } else { 400 };
+            Response::json(json!({ &error: {} }).to_string()).with_status(status)
+        })
+    })
+}
+
+/// Of cause: the second secret is not the one that the provider still has.
+fn previous_forgotten(target: &Target) -> Option<Sabotage<Lane>> {
+    let webhook = &target.delivery.webhook;
+    let variable = webhook.previous_secret_env.clone()?;
+    let value = "x".repeat(webhook.shortest_secret.max(24));
+    let turned = vec![(webhook.service.clone(), vec![(variable, value)])];
+    let mistake = "the old secret is thrown away the moment that the new one is made";
+    Some(setting::turned(&[ID], "previous-forgotten", mistake, turned))
+}
+
+/// Of cause: what is written of a refused call.
+fn on_audit(target: &Target) -> Vec<Sabotage<Lane>> {
+    let delivery = target.delivery.clone();
+    let audit = &delivery.audit;
+    let table = ident(&audit.table);
+    let refused = format!("NEW.{} = {}", ident(&audit.kind), literal(&audit.refused));
+    let columns = [&audit.kind, &audit.team_id, &audit.actor, &audit.summary, &audit.payload];
+    let columns: Vec<_> = columns.into_iter().map(|column| ident(column)).collect();
+    let values: Vec<_> = columns.iter().map(|column| format!("NEW.{column}")).collect();
+    let again = format!("INSERT INTO {table} ({}) VALUES ({});", columns.join(", "), values.join(", "));
+    let payload = ident(&audit.payload);
+    let database = delivery.database.clone();
+    let of = move |fires: &'static str, condition: String, deed: String| Trigger {
+        database: database.clone(),
+        table: table.clone(),
+        fires,
+        body: format!("IF {condition} THEN {deed} END IF;"),
+        deferred: false,
+    };
+    let adds = |what: &str, text: &str| {
+        format!("NEW.{payload} := NEW.{payload} || jsonb_build_object({}, {});", literal(what), literal(text))
+    };
+    let flood = of("AFTER INSERT", format!("{refused} AND pg_trigger_depth() < 4"), again);
+    let silent = of("BEFORE INSERT", refused.clone(), "RETURN NULL;".into());
+    let full = of("BEFORE INSERT", refused.clone(), adds("from", SOURCE));
+    let mut sabotages = vec![
+        trigger::put(
+            &[ID],
+            "audited-each-time",
+            "every refused call writes a row, until the disk is full",
+            &flood,
+        ),
+        trigger::put(&[ID], "not-audited", "refused calls leave no trace", &silent),
+        trigger::put(&[ID], "audited-with-address", "the trail holds the caller's full address", &full),
+    ];
+    let (webhook, mistake) =
+        (delivery.webhook, "the trail holds the path that was called, with the secret in it");
+    sabotages.push(schema::changed_by(&[ID], "audited-with-secret", mistake, move |lane| {
+        let path = webhook.path_with(&post::secret(lane, &webhook.secret)?);
+        let told =
+            format!("NEW.{payload} := NEW.{payload} || jsonb_build_object('path', {});", literal(&path));
+        Ok(of("BEFORE INSERT", refused.clone(), told).lever("audited-with-secret"))
+    }));
+    sabotages
+}

@@ -1,0 +1,179 @@
+//! `delivery.malformed`: whatever comes that is no event is refused, at once, and touches nothing.
+
+mod corpus;
+
+use super::desk::{Desk, Message};
+use super::event::Event;
+use super::law::{Expected, sketch_row};
+use super::post::{self, Reply};
+use super::tamper::{answers, calls, inbound};
+use corpus::{Body, Fate, corpus};
+use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
+use sabot_target::{Lane, Target};
+use sabot_wire::http::{Match, Rule};
+use serde_json::{Map, Value};
+use std::time::Duration;
+
+const ID: &str = "delivery.malformed";
+
+pub(super) fn check() -> Check<Lane> {
+    Check {
+        id: ID,
+        level: Level::Baseline,
+        failure_mode: "somebody finds the webhook and sends it rubbish: it crashes, or hangs, or asks for more, or \
+                       takes half of it for an event",
+        asserts: "a corpus of what is no event (not JSON, cut short, wrong types, fields missing, deep, huge, empty, \
+                  not UTF-8, another content type) is refused with 400, what is too large with 413, each with an error \
+                  envelope and in time; oddities of a true event (unknown fields, other escapes) are taken; no body \
+                  brings a 5xx, a silence, or a change to the row that it names; and a good event after all that \
+                  counts",
+        remedy: "bound the body before it is read and its depth before it is parsed, and refuse with 400 what lacks a \
+                 field or has it in another type",
+        needs: &[Need::Services, Need::Database, Need::Wires],
+        registry_walk: false,
+        sharing: Sharing::Lane,
+        deadline: Duration::from_secs(30),
+        no_cause: Some(
+            "what refuses a body stands before the database and has no setting: only the wire can show what a parser \
+             that lets it through would do",
+        ),
+        judge: |cx| Box::pin(judge(cx)),
+    }
+}
+
+async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
+    let desk = Desk::open(cx.lane()).await?;
+    let delivery = desk.delivery;
+    let messages = desk.messages(1).await?;
+    let Some(message) = messages.first() else { return Ok(()) };
+    let before = desk.row(message).await?;
+    let bodies = corpus(delivery, message, desk.begun);
+    for body in bodies.iter().filter(|body| body.fate != Fate::Taken) {
+        cx.examined(1);
+        let reply = send(&desk, body).await?;
+        refused(cx, &desk, body, &reply);
+        let after = desk.row(message).await?;
+        if before != after {
+            let (was, is) = (sketch_row(before.as_ref()), sketch_row(after.as_ref()));
+            cx.find(Finding::new(format!("{}: the ledger row", body.what), was, is));
+            break;
+        }
+    }
+    let kept = desk.stored(&messages).await?.into_values().map(|stored| stored.len()).sum::<usize>();
+    if kept > 0 && !cx.is_red() {
+        cx.find(Finding::new("the events stored of all that", "none", kept.to_string()));
+    }
+    oddities(cx, &desk, &bodies).await?;
+    good_again(cx, &desk, message).await?;
+    cx.fact("bodies tried", bodies.len());
+    desk.clear(&messages).await
+}
+
+async fn send(desk: &Desk<'_>, body: &Body) -> Judgement<Reply> {
+    let webhook = &desk.delivery.webhook;
+    let path = webhook.path_with(&post::secret(desk.lane, &webhook.secret)?);
+    post::post(desk.lane, desk.receiver()?, &path, body.content_type, body.bytes.clone()).await
+}
+
+fn refused(cx: &Cx<'_, Lane>, desk: &Desk<'_>, body: &Body, reply: &Reply) {
+    let answers = &desk.delivery.answers;
+    let status = if body.fate == Fate::TooLarge { 413 } else { 400 };
+    if reply.status != status {
+        let finding = Finding::new(format!("{}: the answer", body.what), status.to_string(), reply.sketch());
+        cx.find(finding.evidence(body.sketch()));
+        return;
+    }
+    let error = reply.field(&answers.error);
+    let text = |field: &str| error.get(field).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+    if !text(&answers.error_code) || !text(&answers.error_message) {
+        let expected =
+            format!("`{}` with `{}` and `{}`", answers.error, answers.error_code, answers.error_message);
+        cx.find(Finding::new(format!("{}: the body of the answer", body.what), expected, reply.sketch()));
+    }
+}
+
+/// Events that are odd and true: taken, each on a message of its own.
+async fn oddities(cx: &Cx<'_, Lane>, desk: &Desk<'_>, bodies: &[Body]) -> Judgement {
+    for body in bodies.iter().filter(|body| body.fate == Fate::Taken) {
+        cx.examined(1);
+        let reply = send(desk, body).await?;
+        if reply.status != 200 {
+            let finding =
+                Finding::new(format!("{}: the answer", body.what), "200: it is an event", reply.sketch());
+            cx.find(finding.evidence(body.sketch()));
+        }
+    }
+    let odd: Vec<_> = bodies.iter().filter_map(|body| body.message.clone()).collect();
+    desk.clear(&odd).await
+}
+
+/// The webhook is as well as before.
+async fn good_again(cx: &Cx<'_, Lane>, desk: &Desk<'_>, message: &Message) -> Judgement {
+    let delivery = desk.delivery;
+    let Some(stamps) = delivery.documented.iter().find(|documented| documented.stamps) else { return Ok(()) };
+    desk.post(&Event::of(delivery, &stamps.event, message, desk.begun).json()).await?;
+    let expected = Expected::after(delivery, &[(&stamps.event, desk.begun)]);
+    expected.judge(cx, "a good event after all that", desk.row(message).await?.as_ref());
+    Ok(())
+}
+
+pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
+    let put_right = |name: &str, mistake: &str, status: u16| {
+        answers(&[ID], name, mistake, target, move |response| {
+            if response.status == 400 {
+                response.status = status;
+            }
+        })
+    };
+    let webhook = target.delivery.webhook.clone();
+    let limit = webhook.event_limit;
+    let error = target.delivery.answers.error.clone();
+    vec![
+        put_right("success", "what can't be read is logged and answered 200", 200),
+        put_right("internal-error", "the parser panics", 500),
+        put_right("come-again", "what can't be read is asked for again, for ever", 429),
+        answers(&[ID], "envelope-gone", "a refusal is a bare line of text", target, move |response| {
+            let body: Map<String, Value> = serde_json::from_slice(&response.body).unwrap_or_default();
+            if body.contains_key(&error) {
+                response.body = "bad request".into();
+            }
+        }),
+        inbound(&[ID], "size-unlimited", "a body is read to its end, whatever its size", target, move |_| {
+            let large = calls(&webhook).and(Match::when(move |head| {
+                let length = head
+                    .header("content-length")
+                    .and_then(|length| std::str::from_utf8(length).ok()?.parse().ok());
+                length.is_some_and(|length: usize| length > limit)
+            }));
+            Rule::on(large).rewrite_response(|response| {
+                if response.status == 413 {
+                    response.status = 200;
+                }
+            })
+        }),
+        lenient(target),
+        hangs(target),
+    ]
+}
+
+/// What is missing is filled in.
+fn lenient(target: &Target) -> Sabotage<Lane> {
+    let mistake = "a field that is missing or of another type is filled with a default";
+    super::tamper::events_in(&[ID], "lenient", mistake, target, |event, delivery| {
+        for time in &delivery.payload.times {
+            if !event.get(time).is_some_and(Value::is_i64) {
+                event.insert(time.clone(), 1_700_000_000.into());
+            }
+        }
+    })
+}
+
+/// What is no JSON is awaited for ever.
+fn hangs(target: &Target) -> Sabotage<Lane> {
+    let webhook = target.delivery.webhook.clone();
+    let mistake = "a body of another content type is never answered";
+    inbound(&[ID], "hangs", mistake, target, move |_| {
+        let other = calls(&webhook).and(!Match::header("content-type", post::JSON));
+        Rule::on(other).hang()
+    })
+}

@@ -1,0 +1,319 @@
+//! `delivery.outage`: the database goes away in the middle of a stream of events, in three ways, and the provider's
+//! repeats make it whole.
+
+use super::desk::{Desk, Message};
+use super::event::Event;
+use super::law::{Expected, sketch_row};
+use super::metrics::metric;
+use super::post::{self, JSON};
+use super::tamper::{self, calls};
+use crate::sabotage::json;
+use crate::sabotage::rules::{self, Knock, MakeRules, Place};
+use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
+use sabot_engine::{
+    CannotTell, Check, Context as _, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing, Sort,
+};
+use sabot_target::{Instance, Lane, Target};
+use sabot_wire::http::{Match, Response, Rule};
+use sabot_wire::pg::{self, CutAt, Mode};
+use sabot_wire::rule::Nth;
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+pub(super) const ID: &str = "delivery.outage";
+
+/// Messages, how many requests are on their way at the same time, and how long the provider waits until it comes again.
+const MESSAGES: usize = 200;
+const AT_ONCE: usize = 8;
+const WAIT: Duration = Duration::from_millis(50);
+
+/// How often an event is sent at most.
+const TRIES: usize = 200;
+
+/// The longest that the stream may take to come as far as the next fault, or to feel one.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+pub(super) fn check() -> Check<Lane> {
+    Check {
+        id: ID,
+        level: Level::Baseline,
+        failure_mode: "the database fails over during a mailing: events are answered with a status at which the \
+                       provider throws them away, or are acknowledged and were only in memory",
+        asserts: "while events stream in, the database refuses connections, then hangs, then loses its connection at \
+                  the commit: every answer comes in time and is 200 or one at which the provider repeats, with a time \
+                  to come again, and is counted; an event acknowledged is stored; after the repeats every event is \
+                  stored once and every row is right",
+        remedy: "acknowledge after the commit and nothing else; when in doubt answer with the status that the provider \
+                 documents to repeat",
+        needs: &[Need::Services, Need::Database, Need::Wires],
+        registry_walk: false,
+        sharing: Sharing::Lane,
+        deadline: Duration::from_secs(45),
+        no_cause: None,
+        judge: |cx| Box::pin(judge(cx)),
+    }
+}
+
+/// How far the stream has come.
+#[derive(Debug, Clone, Copy, Default)]
+struct Progress {
+    acknowledged: usize,
+    /// Answers that asked for the event again, and connections that broke.
+    repeated: usize,
+    /// Answers at which the provider throws the event away.
+    discarded: usize,
+    silent: usize,
+    without_time: usize,
+    /// The first status of those that discard.
+    status: u16,
+}
+
+async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
+    let desk = &Desk::open(cx.lane()).await?;
+    let delivery = desk.delivery;
+    let messages = desk.messages(MESSAGES).await?;
+    // An instance of its own: the others keep their database.
+    let instance = &desk.lane.further(&delivery.webhook.service, &Vec::new()).await?;
+    let events: Vec<_> = events(desk, &messages);
+    let unavailable = &delivery.metrics.unavailable;
+    let before = metric(desk.lane, instance, unavailable).await?.unwrap_or_default();
+    let (progress, watched) = watch::channel(Progress::default());
+    let progress = &progress;
+    let posts: Vec<_> = events
+        .iter()
+        .map(|event| provider(desk, instance, progress, event.json().to_string().into_bytes()))
+        .collect();
+    let streamed = stream::iter(posts).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>();
+    let (streamed, felt) = future::join(streamed, faults(desk, instance, watched, events.len())).await;
+    let (_, felt) = (streamed?, felt?);
+    let seen = *progress.borrow();
+    cx.examined(events.len());
+    for (subject, expected, count, observed) in [
+        (
+            "the answers",
+            "200, or one at which the provider repeats",
+            seen.discarded,
+            format!("{} answered {}", seen.discarded, seen.status),
+        ),
+        ("the answers", "each within its time", seen.silent, format!("{} that never came", seen.silent)),
+        (
+            "the answers that ask to come again",
+            "each says when",
+            seen.without_time,
+            format!("{} do not", seen.without_time),
+        ),
+    ] {
+        if count > 0 {
+            cx.find(Finding::new(subject, expected, observed));
+        }
+    }
+    let counted = metric(desk.lane, instance, unavailable).await?.unwrap_or_default() - before;
+    if seen.repeated > 0 && counted < 1.0 {
+        let expected = format!("above zero after {} such answers", seen.repeated);
+        cx.find(Finding::new(
+            format!("the counter {unavailable}"),
+            expected,
+            format!("{counted} more than before"),
+        ));
+    }
+    whole(cx, desk, &messages, &events).await?;
+    cx.fact("events", events.len());
+    cx.fact("asked to come again", seen.repeated);
+    cx.fact("faults felt", felt.join(", "));
+    desk.clear(&messages).await
+}
+
+/// For each message an event that stamps and a later one that does not.
+fn events<'a>(desk: &Desk<'a>, messages: &'a [Message]) -> Vec<Event<'a>> {
+    let stamps = desk.delivery.documented.iter().find(|documented| documented.stamps);
+    let other = desk.delivery.documented.iter().find(|documented| !documented.stamps);
+    let of = |message: &'a Message| {
+        let both = stamps.into_iter().chain(other).zip([desk.begun, desk.begun + 60_000]);
+        both.map(move |(documented, at)| Event::of(desk.delivery, &documented.event, message, at))
+    };
+    messages.iter().flat_map(of).collect()
+}
+
+/// What the provider does with one event: sends it until it is acknowledged, or it throws it away.
+async fn provider(
+    desk: &Desk<'_>,
+    instance: &Instance,
+    progress: &watch::Sender<Progress>,
+    body: Vec<u8>,
+) -> Judgement {
+    for _ in 0..TRIES {
+        let reply = desk.post_to(instance, body.clone()).await?;
+        let repeats = desk.delivery.webhook.repeated.contains(&reply.status);
+        progress.send_modify(|progress| match reply.status {
+            200 => progress.acknowledged += 1,
+            0 => progress.silent += 1,
+            _ if repeats => {
+                progress.repeated += 1;
+                progress.without_time += usize::from(!reply.says_when);
+            }
+            status => {
+                progress.discarded += 1;
+                progress.status = status;
+            }
+        });
+        if reply.status != 0 && !repeats {
+            return Ok(());
+        }
+        tokio::time::sleep(WAIT).await;
+    }
+    Ok(())
+}
+
+/// Takes the database away three times, each time until the stream has felt it, and says how often it did.
+async fn faults(
+    desk: &Desk<'_>,
+    instance: &Instance,
+    mut watched: watch::Receiver<Progress>,
+    events: usize,
+) -> Judgement<Vec<String>> {
+    let wire = instance.postgres(&desk.delivery.webhook.database_wire)?;
+    let mut felt = Vec::new();
+    for (part, fault) in ["refused", "hung", "cut at the commit"].into_iter().enumerate() {
+        let far = events * (part + 1) / 5;
+        if !comes_to(&mut watched, |progress| ended(progress) >= far).await {
+            break;
+        }
+        let before = watched.borrow().repeated + watched.borrow().silent;
+        match fault {
+            "refused" => wire.set_mode(Mode::Refuse).context("refusing connections to the database")?,
+            "hung" => wire.set_mode(Mode::Hang).context("hanging the database")?,
+            _ => {
+                let commit = pg::Match::regex(r"(?i)^\s*(COMMIT|END)\b")
+                    .map_err(|error| CannotTell::new(error.to_string()))?;
+                wire.set(pg::Rule::on(commit).nth(Nth::UpTo(3)).cut(CutAt::Sent)).await?;
+            }
+        }
+        let shows = |progress: &Progress| {
+            progress.repeated + progress.silent >= before + AT_ONCE || ended(progress) >= events
+        };
+        // A cut may be healed within the request that met it; the others last until they are felt.
+        let felt_it = part == 2 || comes_to(&mut watched, shows).await;
+        wire.set_mode(Mode::Pass).context("giving the database back")?;
+        felt.push(format!("{fault}: {}", if felt_it { "yes" } else { "no" }));
+    }
+    Ok(felt)
+}
+
+fn ended(progress: &Progress) -> usize {
+    progress.acknowledged + progress.discarded
+}
+
+async fn comes_to(watched: &mut watch::Receiver<Progress>, shows: impl Fn(&Progress) -> bool) -> bool {
+    timeout(PATIENCE, watched.wait_for(|progress| shows(progress))).await.is_ok_and(|seen| seen.is_ok())
+}
+
+/// Every event stored once, every row right.
+async fn whole(cx: &Cx<'_, Lane>, desk: &Desk<'_>, messages: &[Message], events: &[Event<'_>]) -> Judgement {
+    let (rows, stored) = (desk.rows(messages).await?, desk.stored(messages).await?);
+    let of_each = events.len() / messages.len().max(1);
+    let kept: Vec<_> = messages.iter().map(|message| stored.get(&message.id).map_or(0, Vec::len)).collect();
+    let wrong = kept.iter().filter(|kept| **kept != of_each).count();
+    if wrong > 0 {
+        let total: usize = kept.iter().sum();
+        let observed = format!("{total} stored; {wrong} messages lack some or have too many");
+        cx.find(Finding::new("the stored events", format!("{} of them, each once", events.len()), observed));
+    }
+    let told: Vec<_> = events.iter().take(of_each).map(|event| (event.name.as_str(), event.at)).collect();
+    let expected = Expected::after(desk.delivery, &told);
+    let wrong: Vec<_> =
+        messages.iter().filter(|message| !expected.is_met_by(rows.get(&message.id))).collect();
+    if let Some(first) = wrong.first() {
+        let observed = format!("{} rows are not; one is {}", wrong.len(), sketch_row(rows.get(&first.id)));
+        cx.find(Finding::new("the ledger rows", expected.sketch(), observed));
+    }
+    Ok(())
+}
+
+pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
+    let repeated = target.delivery.webhook.repeated.clone();
+    let (metrics, webhook) = (&target.delivery.metrics, target.delivery.webhook.clone());
+    let (counter, path) = (metrics.unavailable.clone(), metrics.path.clone());
+    let silent = json::inbound(move || {
+        let counter = counter.clone();
+        Rule::on(Match::path(&path)).rewrite_response(move |response| {
+            let text = String::from_utf8_lossy(&response.body).into_owned();
+            let kept: Vec<_> = text.lines().filter(|line| !line.starts_with(&counter)).collect();
+            if kept.len() < text.lines().count() {
+                response.body = (kept.join("\n") + "\n").into();
+            }
+        })
+    });
+    let place = Place { service: &webhook.service, path: &metrics.path, under: None };
+    vec![
+        while_away(
+            target,
+            "discarded",
+            "a failure of the database is a 503, at which the provider gives up",
+            {
+                let repeated = repeated.clone();
+                move |response| {
+                    if repeated.contains(&response.status) {
+                        response.status = 503;
+                    }
+                }
+            },
+        ),
+        while_away(target, "without-a-time", "the answer does not say when to come again", move |response| {
+            if repeated.contains(&response.status) {
+                response.headers.remove("retry-after");
+            }
+        }),
+        acknowledged_early(target),
+        rules::http(&[ID], "not-counted", "nobody counts the answers that ask to come again", &place, silent),
+    ]
+}
+
+/// Changes answers that are given while the database is away.
+fn while_away(
+    target: &Target,
+    name: &str,
+    mistake: &str,
+    change: impl Fn(&mut Response) + Send + Sync + 'static,
+) -> Sabotage<Lane> {
+    let (webhook, change) = (target.delivery.webhook.clone(), Arc::new(change));
+    let service = webhook.service.clone();
+    let make: Arc<MakeRules> = Arc::new(move |_| {
+        let (webhook, change) = (webhook.clone(), change.clone());
+        json::inbound(move || {
+            let change = change.clone();
+            Rule::on(calls(&webhook)).rewrite_response(move |response| change(response))
+        })
+    });
+    // The knock takes the database away for one event.
+    let knock: Arc<Knock> = Arc::new(|lane, instance| {
+        Box::pin(async move {
+            let desk = Desk::open(lane).await?;
+            let webhook = &desk.delivery.webhook;
+            let wire = instance.postgres(&webhook.database_wire)?;
+            let name = desk.delivery.documented.first().map_or("", |documented| documented.event.as_str());
+            let event = Event::of(desk.delivery, name, &desk.unknown(), desk.begun).json().to_string();
+            let path = webhook.path_with(&post::secret(lane, &webhook.secret)?);
+            wire.set_mode(Mode::Refuse).context("taking the database away")?;
+            let posted = post::post(lane, instance, &path, JSON, event.into_bytes()).await;
+            wire.set_mode(Mode::Pass).context("giving the database back")?;
+            posted.map(drop)
+        })
+    });
+    rules::knocked(&[ID], name, mistake, (Sort::Http, &service), knock, make)
+}
+
+/// Answered from memory.
+fn acknowledged_early(target: &Target) -> Sabotage<Lane> {
+    let (webhook, answers) = (target.delivery.webhook.clone(), target.delivery.answers.clone());
+    let mistake = "events are acknowledged when they are in a queue in memory, and stored some time later";
+    tamper::inbound(&[ID], "acknowledged-before-stored", mistake, target, move |_| {
+        let said = Value::Object(
+            [(answers.ok.clone(), true.into()), (answers.matched.clone(), true.into())].into_iter().collect(),
+        );
+        // Nobody looks at what became of it: that is the mistake.
+        Rule::on(calls(&webhook)).acknowledge_early(Response::json(said.to_string())).0
+    })
+}

@@ -1,0 +1,192 @@
+//! `delivery.replay`: the same event again, in whatever form, changes nothing at all.
+
+use super::desk::{Desk, Message, Row, Stored};
+use super::event::Event;
+use super::law::sketch_row;
+use super::tamper::{after_arrival, events_in, of_event};
+use super::{roundtrip, storm, unique};
+use crate::sabotage::trigger;
+use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
+use sabot_target::{Delivery, Lane, Target};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+const ID: &str = "delivery.replay";
+
+/// How often each event comes again at the same moment.
+const AT_ONCE: usize = 10;
+
+pub(super) fn check() -> Check<Lane> {
+    Check {
+        id: ID,
+        level: Level::Baseline,
+        failure_mode: "the provider repeats an event, as it may, and yesterday's delivery moves to today: reports, \
+                       suppressions and disputes are built on a time that nobody measured",
+        asserts: "each documented event, a day old, sent again: as it was, in another spelling and form, as an array, \
+                  ten times at once, and an older one after a newer one; each time the ledger row is byte for byte \
+                  what it was and the stored events are the same ones",
+        remedy: "let the ledger follow from the stored events and their own times, and store each event once, by a \
+                 key made of what the provider repeats unchanged",
+        needs: &[Need::Services, Need::Database, Need::Wires],
+        registry_walk: false,
+        sharing: Sharing::Lane,
+        deadline: Duration::from_secs(20),
+        no_cause: None,
+        judge: |cx| Box::pin(judge(cx)),
+    }
+}
+
+async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
+    let desk = Desk::open(cx.lane()).await?;
+    let delivery = desk.delivery;
+    let messages = desk.messages(delivery.documented.len()).await?;
+    let events = events(&desk, &messages);
+    desk.post_all(events.iter().map(Event::json).collect(), 1).await?;
+    let before = Snapshot::take(&desk, &messages).await?;
+    let mut replays = 0;
+    for (how, bodies, at_once) in rounds(delivery, &events) {
+        replays += bodies.len();
+        for reply in desk.post_all(bodies, at_once).await? {
+            if reply.status != 200 {
+                cx.find(Finding::new(format!("an event again, {how}: the answer"), "200", reply.sketch()));
+            }
+        }
+        let after = Snapshot::take(&desk, &messages).await?;
+        before.differs(cx, &after, &messages, how);
+        if cx.is_red() {
+            break;
+        }
+    }
+    cx.examined(replays);
+    cx.fact("events sent again", replays);
+    desk.clear(&messages).await
+}
+
+/// For each documented event a message of its own, on which a delivery came first.
+fn events<'a>(desk: &Desk<'a>, messages: &'a [Message]) -> Vec<Event<'a>> {
+    let stamps = desk.delivery.documented.iter().find(|documented| documented.stamps);
+    let pair = |(documented, message): (&'a sabot_target::delivery::Documented, &'a Message)| {
+        let first = stamps.map(|stamps| Event::of(desk.delivery, &stamps.event, message, desk.begun));
+        let second = Event::of(desk.delivery, &documented.event, message, desk.begun + 60_000);
+        first.into_iter().chain([second]).collect::<Vec<_>>()
+    };
+    desk.delivery.documented.iter().zip(messages).flat_map(pair).collect()
+}
+
+/// How the events come again: in what manner, the bodies, and how many at the same time.
+fn rounds(delivery: &Delivery, events: &[Event<'_>]) -> Vec<(&'static str, Vec<Value>, usize)> {
+    let same: Vec<_> = events.iter().map(Event::json).collect();
+    let otherwise = |event: &Event<'_>| {
+        let documented = delivery.documented.iter().find(|documented| documented.event == event.name);
+        let name =
+            documented.and_then(|documented| documented.spellings.last()).unwrap_or(&event.name).clone();
+        let id_form = delivery.payload.id_forms.len().saturating_sub(1);
+        Event { name, id_form, ..event.clone() }.json()
+    };
+    let crowd = events.iter().flat_map(|event| std::iter::repeat_n(event.json(), AT_ONCE)).collect();
+    vec![
+        ("as it was", same.clone(), 1),
+        ("the older after the newer", same.iter().rev().cloned().collect(), 1),
+        ("in another form", events.iter().map(otherwise).collect(), 1),
+        ("as an array", vec![Value::Array(same)], 1),
+        ("many at once", crowd, AT_ONCE),
+    ]
+}
+
+/// What must not change.
+struct Snapshot {
+    rows: BTreeMap<String, Row>,
+    stored: BTreeMap<String, Vec<Stored>>,
+}
+
+impl Snapshot {
+    async fn take(desk: &Desk<'_>, messages: &[Message]) -> Judgement<Self> {
+        Ok(Self { rows: desk.rows(messages).await?, stored: desk.stored(messages).await? })
+    }
+
+    fn differs(&self, cx: &Cx<'_, Lane>, after: &Self, messages: &[Message], how: &str) {
+        for message in messages {
+            let (was, is) = (self.rows.get(&message.id), after.rows.get(&message.id));
+            if was != is {
+                let whole = |row: Option<&Row>| row.map_or_else(|| "no row".into(), |row| row.whole.clone());
+                let finding = Finding::new(
+                    format!("the ledger row, an event again, {how}"),
+                    sketch_row(was),
+                    sketch_row(is),
+                );
+                cx.find(finding.evidence(whole(was)).evidence(whole(is)));
+                return;
+            }
+            let (was, is) = (self.stored.get(&message.id), after.stored.get(&message.id));
+            if was != is {
+                let count =
+                    |stored: Option<&Vec<Stored>>| format!("{} stored events", stored.map_or(0, Vec::len));
+                cx.find(Finding::new(
+                    format!("the stored events, an event again, {how}"),
+                    count(was),
+                    count(is),
+                ));
+                return;
+            }
+        }
+    }
+}
+
+pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
+    let delivery = &target.delivery;
+    let ledger = super::sql::ident(&delivery.ledger.table);
+    let (stamp, sent_at) =
+        (super::sql::ident(&delivery.ledger.delivered_at), super::sql::ident(&delivery.ledger.sent_at));
+    let of = of_event(delivery);
+    let at_commit = |name: &str, mistake: &str, body: String| {
+        trigger::at_commit(&[ID], name, mistake, &after_arrival(delivery, body))
+    };
+    vec![
+        at_commit(
+            "follows-the-last-arrival",
+            "the time of delivery is the greatest of the old one and now, so it moves on every replay",
+            format!(
+                "UPDATE {ledger} SET {stamp} = GREATEST({stamp}, clock_timestamp()) WHERE {of} AND {stamp} IS NOT NULL;"
+            ),
+        ),
+        at_commit(
+            "touches-the-row",
+            "a column that is set on every update tells when the row was last touched, not when the email was sent",
+            format!("UPDATE {ledger} SET {sent_at} = clock_timestamp() WHERE {of};"),
+        ),
+        events_in(
+            &[ID, roundtrip::ID],
+            "receivers-clock",
+            "the receiver's clock stands in place of the event's own time",
+            target,
+            |event, delivery| {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+                for field in &delivery.payload.times {
+                    if let Some(time) = event.get_mut(field) {
+                        *time = u64::try_from(now).unwrap_or_default().into();
+                    }
+                }
+            },
+        ),
+        unique::out(&[ID, storm::ID], target),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_round_holds_every_event() {
+        let delivery = Target::embedded().delivery;
+        let message = Message { id: "1@x".into(), recipient: "a@example.com".into(), audit_id: -1 };
+        let events: Vec<_> =
+            delivery.documented.iter().map(|of| Event::of(&delivery, &of.event, &message, 1)).collect();
+        for (how, bodies, _) in rounds(&delivery, &events) {
+            let held: usize = bodies.iter().map(|body| body.as_array().map_or(1, Vec::len)).sum();
+            assert_eq!(held % events.len(), 0, "{how}");
+            assert!(held > 0);
+        }
+    }
+}

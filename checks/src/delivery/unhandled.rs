@@ -1,0 +1,112 @@
+//! `delivery.unhandled`: an event outside the documented ones is taken, kept as it came, and leaves the ledger alone.
+
+use super::desk::Desk;
+use super::event::Event;
+use super::law::sketch_row;
+use super::sql::{ident, literal};
+use super::tamper::{after_arrival, answers, before_storing, classified, of_event};
+use crate::sabotage::trigger;
+use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
+use sabot_target::{Delivery, Lane, Target};
+use serde_json::Value;
+use std::time::Duration;
+
+const ID: &str = "delivery.unhandled";
+
+/// An event that no provider has thought of yet.
+const UNHEARD_OF: &str = "read_aloud_to_a_friend";
+
+pub(super) fn check() -> Check<Lane> {
+    Check {
+        id: ID,
+        level: Level::Baseline,
+        failure_mode: "the provider adds an event, the webhook answers 500 to it, and the provider gives up on the \
+                       webhook; or an opened message counts as a delivered one",
+        asserts: "each of the provider's other events, and one that nobody has heard of, is answered 200 with `skipped` \
+                  true, is kept as it came, and leaves the ledger row as it was byte for byte",
+        remedy: "answer 200 to what is no concern of yours, and keep it",
+        needs: &[Need::Services, Need::Database, Need::Wires],
+        registry_walk: false,
+        sharing: Sharing::Lane,
+        deadline: Duration::from_secs(10),
+        no_cause: None,
+        judge: |cx| Box::pin(judge(cx)),
+    }
+}
+
+async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
+    let desk = Desk::open(cx.lane()).await?;
+    let delivery = desk.delivery;
+    let names: Vec<_> = delivery.undocumented.iter().map(String::as_str).chain([UNHEARD_OF]).collect();
+    let messages = desk.messages(names.len()).await?;
+    let Some(first) = delivery.documented.first() else { return Ok(()) };
+    for (name, message) in names.iter().zip(&messages) {
+        cx.examined(1);
+        desk.post(&Event::of(delivery, &first.event, message, desk.begun).json()).await?;
+        let before = desk.row(message).await?;
+        let event = Event::of(delivery, name, message, desk.begun + 60_000).json();
+        let reply = desk.post(&event).await?;
+        let told = (reply.status, reply.field(&delivery.answers.skipped));
+        if told != (200, Value::Bool(true)) {
+            let expected = format!("200 with `{}` true", delivery.answers.skipped);
+            cx.find(Finding::new(format!("`{name}`: the answer"), expected, reply.sketch()));
+        }
+        let stored =
+            desk.stored(std::slice::from_ref(message)).await?.into_values().next().unwrap_or_default();
+        let as_it_came = |raw: &str| serde_json::from_str::<Value>(raw).is_ok_and(|raw| raw == event);
+        if stored.iter().filter(|one| as_it_came(&one.raw)).count() != 1 {
+            let observed = format!("{} stored events, none of them that one", stored.len());
+            cx.find(Finding::new(format!("`{name}`: the stored event"), "stored once, as it came", observed));
+        }
+        let after = desk.row(message).await?;
+        if before != after {
+            let subject = format!("`{name}`: the ledger row");
+            cx.find(Finding::new(subject, sketch_row(before.as_ref()), sketch_row(after.as_ref())));
+        }
+    }
+    desk.clear(&messages).await
+}
+
+pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
+    let delivery = &target.delivery;
+    let skipped = delivery.answers.skipped.clone();
+    let error = answers(&[ID], "error", "an unknown event is an internal error", target, move |response| {
+        let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        if body.get(&skipped) == Some(&Value::Bool(true)) {
+            response.status = 500;
+        }
+    });
+    let event = format!("NEW.{}", ident(&delivery.events.event));
+    let unknown = format!("{} IS NULL", classified(delivery, &event));
+    let storing = |name: &str, mistake: &str, deed: String| {
+        let body = format!("IF {unknown} THEN {deed} END IF;");
+        trigger::put(&[ID], name, mistake, &before_storing(delivery, body))
+    };
+    vec![
+        error,
+        storing("thrown-away", "only what is handled is kept", "RETURN NULL;".into()),
+        storing(
+            "not-as-it-came",
+            "an event is kept as the fields that were known when the table was made",
+            format!("NEW.{} := '{{}}';", ident(&delivery.events.raw)),
+        ),
+        counts(delivery, &unknown),
+    ]
+}
+
+/// Engagement counts as delivery.
+fn counts(delivery: &Delivery, unknown: &str) -> Sabotage<Lane> {
+    let ledger = &delivery.ledger;
+    let stamps = delivery.documented.iter().find(|documented| documented.stamps);
+    let body = format!(
+        "IF {unknown} THEN UPDATE {} SET {} = {}, {} = NEW.{} WHERE {}; END IF;",
+        ident(&ledger.table),
+        ident(&ledger.classification),
+        literal(stamps.map_or("", |stamps| &stamps.classification)),
+        ident(&ledger.delivered_at),
+        ident(&delivery.events.event_time),
+        of_event(delivery),
+    );
+    let mistake = "who has opened a message must have got it, so every engagement stamps a delivery";
+    trigger::at_commit(&[ID], "counts-as-delivered", mistake, &after_arrival(delivery, body))
+}

@@ -1,0 +1,111 @@
+//! `delivery.unknown-message`: an event about a message that the ledger does not know is taken and kept.
+
+use super::desk::Desk;
+use super::early;
+use super::event::Event;
+use super::law::sketch_row;
+use super::sql::{ident, literal};
+use super::tamper::{after_arrival, answers, before_storing, of_event};
+use crate::sabotage::trigger;
+use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
+use sabot_target::{Delivery, Lane, Target};
+use serde_json::Value;
+use std::time::Duration;
+
+const ID: &str = "delivery.unknown-message";
+
+pub(super) fn check() -> Check<Lane> {
+    Check {
+        id: ID,
+        level: Level::Baseline,
+        failure_mode: "an event about a message that another system sent is answered 404: the provider repeats it for \
+                       hours, or switches the webhook off; or it is dropped, and the message was only not known yet",
+        asserts: "each documented event about an unknown message is answered 200 with `matched` false, is stored, and \
+                  makes no ledger row",
+        remedy: "answer 200 whether the message is known or not, and keep the event for when it will be",
+        needs: &[Need::Services, Need::Database, Need::Wires],
+        registry_walk: true,
+        sharing: Sharing::Lane,
+        deadline: Duration::from_secs(10),
+        no_cause: None,
+        judge: |cx| Box::pin(judge(cx)),
+    }
+}
+
+async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
+    let desk = Desk::open(cx.lane()).await?;
+    let delivery = desk.delivery;
+    let messages: Vec<_> = delivery.documented.iter().map(|_| desk.unknown()).collect();
+    for (documented, message) in delivery.documented.iter().zip(&messages) {
+        cx.examined(1);
+        let reply = desk.post(&Event::of(delivery, &documented.event, message, desk.begun).json()).await?;
+        let subject = format!("`{}` about a message that nobody knows", documented.event);
+        let told = (reply.status, reply.field(&delivery.answers.matched));
+        if told != (200, Value::Bool(false)) {
+            let expected = format!("200 with `{}` false", delivery.answers.matched);
+            cx.find(Finding::new(format!("{subject}: the answer"), expected, reply.sketch()));
+        }
+        let message = std::slice::from_ref(message);
+        let stored = desk.stored(message).await?.into_values().next().unwrap_or_default();
+        if !matches!(&stored[..], [one] if one.event == documented.event) {
+            let observed = format!("{} stored events", stored.len());
+            cx.find(Finding::new(format!("{subject}: the stored event"), "stored once", observed));
+        }
+        let row = desk.rows(message).await?.into_values().next();
+        if row.is_some() {
+            cx.find(Finding::new(format!("{subject}: the ledger"), "no row", sketch_row(row.as_ref())));
+        }
+    }
+    desk.clear(&messages).await
+}
+
+pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
+    let delivery = &target.delivery;
+    let matched = delivery.answers.matched.clone();
+    let not_found =
+        answers(&[ID], "not-found", "an unknown message is answered 404", target, move |response| {
+            let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+            if body.get(&matched) == Some(&Value::Bool(false)) {
+                response.status = 404;
+            }
+        });
+    vec![not_found, dropped(delivery), invented(delivery)]
+}
+
+/// Also what drops events that come too early.
+fn dropped(delivery: &Delivery) -> Sabotage<Lane> {
+    let body = format!(
+        "IF NOT EXISTS (SELECT FROM {} WHERE {}) THEN RETURN NULL; END IF;",
+        ident(&delivery.ledger.table),
+        of_event(delivery)
+    );
+    let mistake = "an event is stored only where its message is known: one that comes early is lost";
+    trigger::put(&[ID, early::ID], "dropped", mistake, &before_storing(delivery, body))
+}
+
+fn invented(delivery: &Delivery) -> Sabotage<Lane> {
+    let (ledger, events) = (&delivery.ledger, &delivery.events);
+    let columns = [
+        &ledger.audit_id,
+        &ledger.sent_at,
+        &ledger.provider,
+        &ledger.provider_id,
+        &ledger.recipient,
+        &ledger.template_kind,
+        &ledger.classification,
+    ];
+    let columns: Vec<_> = columns.into_iter().map(|column| ident(column)).collect();
+    let body = format!(
+        "IF NOT EXISTS (SELECT FROM {table} WHERE {of}) THEN INSERT INTO {table} ({columns}) VALUES \
+         (-abs(hashtextextended(NEW.{id}, 0)), now(), NEW.{provider}, NEW.{id}, '', '', {accepted}); END IF;",
+        table = ident(&ledger.table),
+        of = of_event(delivery),
+        columns = columns.join(", "),
+        id = ident(&events.provider_id),
+        provider = ident(&events.provider),
+        accepted = literal(&delivery.standing.accepted),
+    );
+    let mistake =
+        "an update that finds no row is made an upsert: the ledger fills with other systems' messages";
+    trigger::at_commit(&[ID], "invented", mistake, &after_arrival(delivery, body))
+}
