@@ -20,14 +20,19 @@ const ID: &str = "readiness.cache";
 const BURST: usize = 50;
 const CROWD: usize = 500;
 
+/// How often one more asks after the bursts, and for how long at most: half the longest period, so that one that is
+/// much too short shows however quickly the bursts were served.
+const TRICKLE: Duration = Duration::from_millis(10);
+const LONGEST_TRICKLE: Duration = Duration::from_secs(5);
+
 pub(super) fn check() -> Check<Lane> {
     Check {
         id: ID,
         level: Level::Baseline,
         failure_mode: "every poll of every balancer becomes a call to the email provider, whose hourly allowance is \
                        gone by breakfast, or a query on a database that is already struggling",
-        asserts: "a cold burst of 50, a warm one and a crowd of 500 cost at most one probe per dependency and period, \
-                  counted on the wires, and after the period a burst costs exactly one more",
+        asserts: "a cold burst of 50, a warm one, a crowd of 500 and a trickle after them cost at most one probe per \
+                  dependency and period, counted on the wires, and after the period a burst costs exactly one more",
         remedy: "keep the last result for its period and let one probe serve all who wait for it",
         needs: &[Need::Services, Need::Wires],
         registry_walk: false,
@@ -56,6 +61,8 @@ async fn judge_service(cx: &Cx<'_, Lane>, service: &str) -> Judgement {
     for size in [BURST, BURST, CROWD] {
         answers.extend(burst(lane, &instance, size).await?);
     }
+    let longest = rows.iter().map(|(row, _)| row.period).max().unwrap_or_default();
+    answers.extend(trickle(lane, &instance, (longest / 2).min(LONGEST_TRICKLE)).await?);
     let elapsed = begun.elapsed();
     for (row, probes) in &rows {
         let seen = probes.count(&answers, lane, row);
@@ -104,6 +111,18 @@ async fn one_more(cx: &Cx<'_, Lane>, instance: &Instance, rows: &[(&Row, Probes)
 
 async fn burst(lane: &Lane, instance: &Instance, size: usize) -> Judgement<Vec<Answer>> {
     try_join_all((0..size).map(|_| ready(lane, instance))).await.context(format!("a burst of {size}"))
+}
+
+/// One after the other, for so long.
+async fn trickle(lane: &Lane, instance: &Instance, lasts: Duration) -> Judgement<Vec<Answer>> {
+    let end = Instant::now() + lasts;
+    let mut answers = Vec::new();
+    while Instant::now() < end {
+        answers.push(ready(lane, instance).await?);
+        // What is waited for is the passing of time itself.
+        tokio::time::sleep(TRICKLE).await;
+    }
+    Ok(answers)
 }
 
 /// How probes of one dependency are counted.
