@@ -13,6 +13,9 @@ pub const MAX_ARRAY: usize = 1024 * 1024;
 /// Most events in an array: Brevo's own limit for a batch.
 pub const MAX_EVENTS: usize = 500;
 
+/// Deepest nesting of arrays and objects.
+const MAX_DEPTH: usize = 128;
+
 /// What a body holds.
 pub(crate) enum Body {
     /// One event.
@@ -42,6 +45,9 @@ pub(crate) fn read(body: &[u8], provider: &dyn Provider) -> Result<Body, Refusal
         return Err(Refusal::TooLarge);
     }
     let text = std::str::from_utf8(body).map_err(|_| Refusal::Malformed("the body is not UTF-8"))?;
+    if is_too_deep(text) {
+        return Err(Refusal::Malformed("the body is nested too deeply"));
+    }
     if !text.trim_start().starts_with('[') {
         return provider.read(text).map(|event| Body::One(Box::new(event))).map_err(refused);
     }
@@ -59,6 +65,28 @@ pub(crate) fn read(body: &[u8], provider: &dyn Provider) -> Result<Body, Refusal
     Ok(Body::Many { events, invalid })
 }
 
+/// Whether brackets outside strings nest deeper than anybody means them to. The parser skips what nobody reads without
+/// counting; whoever reads the raw text later may not.
+fn is_too_deep(text: &str) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            b'[' | b'{' if !in_string => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return true;
+                }
+            }
+            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
+}
+
 fn refused(malformed: Malformed) -> Refusal {
     Refusal::Malformed(match malformed {
         Malformed::NotAnObject => "the body is neither an event nor an array of events",
@@ -66,4 +94,26 @@ fn refused(malformed: Malformed) -> Refusal {
         Malformed::Invalid(_) => "a field is not of the documented type, or out of range",
         Malformed::NoTime => "the event has no time of its own",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_brackets_outside_strings_nest() {
+        let nest = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(!is_too_deep(&nest(MAX_DEPTH)) && is_too_deep(&nest(MAX_DEPTH + 1)));
+        assert!(!is_too_deep(&format!("[\"\\\"{}\"]", "[".repeat(500))));
+        assert!(!is_too_deep(&"[],".repeat(500)));
+    }
+
+    #[test]
+    fn the_first_character_decides_on_the_limit() {
+        for (begun, bytes) in
+            [("", MAX_ARRAY), (" \n", MAX_ARRAY), (" [", MAX_ARRAY), (" {", MAX_EVENT), ("x", MAX_EVENT)]
+        {
+            assert_eq!(limit(begun.as_bytes()), bytes, "{begun:?}");
+        }
+    }
 }

@@ -101,14 +101,18 @@ async fn what_is_malformed_is_400_and_touches_nothing() {
     fixture.accepted(1, "m").await;
     let before = fixture.row(1).await;
     let good = event("delivered", "m", yesterday());
-    let mut corpus: Vec<Vec<u8>> = ["", " ", "null", "5", "\"x\"", "true", "{", "{}", "[", "[1]", "{\"event\"", "<xml/>"]
-        .map(|text| text.as_bytes().to_vec())
-        .to_vec();
+    let mut corpus: Vec<Vec<u8>> =
+        ["", " ", "null", "5", "\"x\"", "true", "{", "{}", "[", "[1]", "{\"event\"", "<xml/>"]
+            .map(|text| text.as_bytes().to_vec())
+            .to_vec();
     corpus.push(b"{\"event\":\"delivered\xff\"}".to_vec());
     corpus.push(format!("{good}{good}").into_bytes());
     corpus.push(format!("\u{feff}{good}").into_bytes());
     corpus.push(format!("{}1{}", "[".repeat(10_000), "]".repeat(10_000)).into_bytes());
     corpus.push(format!("{{\"event\":{}1{}}}", "[".repeat(5_000), "]".repeat(5_000)).into_bytes());
+    let mut deep = good.to_string();
+    deep.truncate(deep.len() - 1);
+    corpus.push(format!("{deep},\"x\":{}{}}}", "[".repeat(200), "]".repeat(200)).into_bytes());
     for (field, wrong) in [
         ("event", json!(1)),
         ("event", json!("")),
@@ -166,7 +170,8 @@ async fn a_link_or_id_of_any_length_is_stored_or_refused_and_spoils_nobody_elses
     let ((one, _), (two, _)) = tokio::join!(send(&receiver, &click), send(&receiver, &other));
     assert_eq!((one, two), (200, 200));
     // Hardly compressible, as long as an id may be.
-    let long: String = (0..998_u32).map(|n| char::from(33 + (n.wrapping_mul(2_654_435_761) >> 25) as u8 % 90)).collect();
+    let long: String =
+        (0..998_u32).map(|n| char::from(33 + (n.wrapping_mul(2_654_435_761) >> 25) as u8 % 90)).collect();
     let mut longest = event("delivered", "m", yesterday());
     longest["message-id"] = format!("<{}>", long.replace(['<', '>'], "x")).into();
     assert_eq!(send(&receiver, &longest).await.0, 200);
@@ -175,14 +180,16 @@ async fn a_link_or_id_of_any_length_is_stored_or_refused_and_spoils_nobody_elses
 #[tokio::test]
 async fn without_a_valid_secret_nothing_is_read_and_the_call_is_told_once() {
     use sabot_delivery::{Receiver, Secrets};
-    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     let fixture = Fixture::new().await;
     let told = Arc::new(AtomicUsize::new(0));
     let counted = told.clone();
     let secrets = Secrets::new([SECRET, "the-previous-secret"]).unwrap();
-    let tell = move |_| drop(counted.fetch_add(1, Ordering::Relaxed));
+    let tell = move |_| {
+        counted.fetch_add(1, Ordering::Relaxed);
+    };
     let receiver = Receiver::with_refusals(Brevo, secrets, fixture.database.config(), tell);
     let source = Some([203, 0, 113, 7].into());
     let body = event("delivered", "m", yesterday()).to_string().into_bytes();

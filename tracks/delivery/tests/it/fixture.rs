@@ -1,5 +1,6 @@
 //! A database of a test's own, with the tables, and what tests ask of it.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use sabot_delivery::{Answer, Brevo, MIGRATION, Receiver, Secrets};
@@ -16,7 +17,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A day old, so that a receiver's clock would show.
 pub(crate) fn yesterday() -> OffsetDateTime {
-    (OffsetDateTime::now_utc() - Duration::from_secs(86_400)).replace_nanosecond(0).unwrap()
+    static YESTERDAY: LazyLock<OffsetDateTime> = LazyLock::new(|| {
+        (OffsetDateTime::now_utc() - Duration::from_secs(86_400)).replace_nanosecond(0).unwrap()
+    });
+    *YESTERDAY
 }
 
 pub(crate) struct Fixture {
@@ -100,8 +104,7 @@ pub(crate) async fn send(receiver: &Receiver, body: &Value) -> (u16, Value) {
 }
 
 pub(crate) async fn send_raw(receiver: &Receiver, body: &[u8]) -> (u16, Value) {
-    let Answer { status, body, .. } =
-        receiver.receive(SECRET, None, Some(b"application/json"), body).await;
+    let Answer { status, body, .. } = receiver.receive(SECRET, None, Some(b"application/json"), body).await;
     (status, serde_json::from_str(&body).unwrap())
 }
 

@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod answers;
-mod forwarder;
 mod fixture;
+mod forwarder;
 mod order;
 mod outage;
 mod races;

@@ -13,7 +13,8 @@ use crate::fixture::{Fixture, event, send, yesterday};
 fn expected(events: &[(&DeclaredEvent, OffsetDateTime)]) -> (Classification, Option<OffsetDateTime>) {
     let latest = events.iter().map(|(_, time)| *time).max().unwrap();
     let at_once = events.iter().filter(|(_, time)| *time == latest).map(|(event, _)| event.classification);
-    let decides = Classification::SEVERITY.into_iter().find(|severe| at_once.clone().any(|one| one == *severe));
+    let decides =
+        Classification::SEVERITY.into_iter().find(|severe| at_once.clone().any(|one| one == *severe));
     let stamped = events.iter().filter(|(event, _)| event.classification == Classification::Delivered);
     (decides.unwrap(), stamped.map(|(_, time)| *time).max())
 }

@@ -100,8 +100,7 @@ fn what_is_not_of_the_documented_type_is_no_declared_event() {
 #[test]
 fn what_is_no_object_is_no_event() {
     let twice = r#"{"event":"delivered","event":"blocked"}"#;
-    let deep = format!("{{\"event\":\"delivered\",\"x\":{}{}}}", "[".repeat(500), "]".repeat(500));
-    for text in ["", "null", "5", "\"delivered\"", "[]", "[\"delivered\",\"a\"]", "{", "{}x", twice, &deep] {
+    for text in ["", "null", "5", "\"delivered\"", "[]", "[\"delivered\",\"a\"]", "{", "{}x", twice] {
         assert_eq!(Brevo.read(text), Err(Malformed::NotAnObject), "{text}");
     }
     let half = r#"{"event":"delivered","email":"\ud800","message-id":"1","ts":1685543827}"#;
