@@ -121,7 +121,8 @@ fn every_flag_has_its_variable_and_its_help() {
             let expected = format!("SABOT_{}", flag.to_uppercase().replace('-', "_"));
             assert_eq!(arg.get_env().and_then(|name| name.to_str()), Some(expected.as_str()), "--{flag}");
             assert!(arg.get_help().is_some(), "--{flag} has no help");
-            let secret = flag.ends_with("token") || flag.ends_with("key") || flag.ends_with("database-url");
+            let secret =
+                ["token", "key", "database-url", "secret", "previous"].iter().any(|end| flag.ends_with(end));
             assert!(!secret || arg.is_hide_env_values_set(), "--help would print the value of --{flag}");
         }
     }

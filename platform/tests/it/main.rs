@@ -3,6 +3,7 @@
 
 mod command_line;
 mod database;
+mod delivery;
 mod migrations;
 mod process;
 mod provisioner;

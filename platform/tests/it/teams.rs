@@ -57,6 +57,8 @@ async fn what_cannot_be_is_refused_in_one_shape() {
     assert_eq!(code(&api.post("/teams", json!({ "name": "one" })).await), (409, "name_taken"));
     assert_eq!(code(&api.post("/teams", json!({ "name": "  " })).await), (422, "invalid"));
     assert_eq!(code(&api.post("/teams", json!({ "name": "x".repeat(101) })).await), (422, "invalid"));
+    let bad_email = json!({ "name": "two", "email": "ann@example.com, bob@example.com" });
+    assert_eq!(code(&api.post("/teams", bad_email).await), (422, "invalid"));
     assert_eq!(code(&api.post("/teams", json!({ "nom": "x" })).await), (422, "invalid"));
     assert_eq!(code(&api.post("/teams", json!({ "name": "x".repeat(20_000) })).await), (413, "too_large"));
     assert_eq!(code(&api.post(&tier, json!({ "tier": "gold" })).await), (422, "invalid"));

@@ -28,6 +28,7 @@ struct Stub {
 #[derive(Clone, Copy)]
 pub(crate) enum Answer {
     Status(u16),
+    Body(u16, &'static str),
     Never,
 }
 
@@ -66,6 +67,7 @@ async fn answer(State(stub): State<Stub>, request: Request) -> Response {
     let answer = *stub.answer.lock().unwrap();
     match answer {
         Answer::Status(status) => StatusCode::from_u16(status).unwrap().into_response(),
+        Answer::Body(status, body) => (StatusCode::from_u16(status).unwrap(), body).into_response(),
         Answer::Never => std::future::pending().await,
     }
 }
