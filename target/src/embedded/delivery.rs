@@ -45,32 +45,9 @@ pub(super) fn delivery() -> Delivery {
         },
         declared: declared(),
         forwarder: forwarder(),
-        overdue: Overdue {
-            path: "/delivery/accepted-too-long".into(),
-            credential: "api_token".into(),
-            messages: "messages".into(),
-            audit_id: "audit_id".into(),
-            recipient: "recipient".into(),
-            after: Duration::from_secs(24 * 3600),
-            after_env: "SABOT_ACCEPTED_TOO_LONG".into(),
-        },
-        metrics: Metrics {
-            path: "/metrics".into(),
-            overdue: "sabot_delivery_accepted_too_long".into(),
-            messages: "sabot_delivery_messages".into(),
-            classification: "classification".into(),
-            unavailable: "sabot_delivery_unavailable_total".into(),
-            refused: "sabot_delivery_refused_total".into(),
-            follows_within: Duration::from_secs(60),
-        },
-        marks: Marks {
-            store: "/* delivery store */".into(),
-            ledger: "/* delivery ledger */".into(),
-            claim: "/* forwarder claim */".into(),
-            sent: "/* forwarder ledger */".into(),
-            cursor: "/* forwarder cursor */".into(),
-            overdue: "/* accepted too long */".into(),
-        },
+        overdue: overdue(),
+        metrics: metrics(),
+        marks: marks(),
     }
 }
 
@@ -235,6 +212,41 @@ fn forwarder() -> Forwarder {
             kind("resource.created", false, r#"{"resource":1,"database":"r1","tier":"free"}"#),
             kind("resource.deleted", false, r#"{"resource":1}"#),
         ],
+    }
+}
+
+fn overdue() -> Overdue {
+    Overdue {
+        path: "/delivery/accepted-too-long".into(),
+        credential: "api_token".into(),
+        messages: "messages".into(),
+        audit_id: "audit_id".into(),
+        recipient: "recipient".into(),
+        after: Duration::from_secs(24 * 3600),
+        after_env: "SABOT_ACCEPTED_TOO_LONG".into(),
+    }
+}
+
+fn metrics() -> Metrics {
+    Metrics {
+        path: "/metrics".into(),
+        overdue: "sabot_delivery_accepted_too_long".into(),
+        messages: "sabot_delivery_messages".into(),
+        classification: "classification".into(),
+        unavailable: "sabot_delivery_unavailable_total".into(),
+        refused: "sabot_delivery_refused_total".into(),
+        follows_within: Duration::from_secs(60),
+    }
+}
+
+fn marks() -> Marks {
+    Marks {
+        store: "/* delivery store */".into(),
+        ledger: "/* delivery ledger */".into(),
+        claim: "/* forwarder claim */".into(),
+        sent: "/* forwarder ledger */".into(),
+        cursor: "/* forwarder cursor */".into(),
+        overdue: "/* accepted too long */".into(),
     }
 }
 
