@@ -35,7 +35,6 @@ pub struct Declared {
 
 impl Registry {
     /// Begins a registry.
-    #[must_use]
     pub fn builder() -> RegistryBuilder {
         RegistryBuilder { kinds: Vec::new(), groups: Vec::new() }
     }

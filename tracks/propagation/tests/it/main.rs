@@ -10,6 +10,7 @@ mod failures;
 mod fairness;
 mod handler;
 mod housekeeping;
+mod model;
 mod queue;
 mod schedule;
 mod shutdown;
