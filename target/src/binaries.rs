@@ -45,6 +45,29 @@ impl Binaries {
         path.is_file().then_some(path).ok_or_else(none)
     }
 
+    /// What a program prints that is asked something, with nothing in its environment.
+    ///
+    /// # Errors
+    /// [`TargetError::NoBinary`]; [`TargetError::Command`] when it fails, or takes too long.
+    pub async fn ask(&self, command_line: &[String]) -> Result<String, TargetError> {
+        let failed = |reason: String, log: &[u8]| TargetError::Command {
+            command: command_line.join(" "),
+            reason,
+            log: String::from_utf8_lossy(log).into_owned(),
+        };
+        let (program, args) = command_line.split_first().ok_or_else(|| failed("is empty".into(), b""))?;
+        let mut command = Command::new(self.find(program)?);
+        command.args(args).env_clear().stdin(Stdio::null()).kill_on_drop(true);
+        let output = tokio::time::timeout(LIMIT, command.output())
+            .await
+            .map_err(|_| failed(format!("did not end within {LIMIT:?}"), b""))?
+            .map_err(TargetError::io(format!("starting {program}")))?;
+        if !output.status.success() {
+            return Err(failed(format!("ended with {}", output.status), &output.stderr));
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
     /// Refuses `program` unless it was built from the same sources as this crate.
     ///
     /// # Errors
@@ -78,6 +101,19 @@ mod tests {
         std::fs::write(&path, format!("#!/bin/sh\necho '{says}'\n")).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
         Binaries::in_folder(folder)
+    }
+
+    #[tokio::test]
+    async fn a_program_is_asked_and_its_failure_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let command = |program: &str| vec![program.to_owned(), "ask".to_owned()];
+        assert_eq!(
+            fake(folder.path(), "an answer").ask(&command("sabot-fake")).await.unwrap(),
+            "an answer\n"
+        );
+        let failing = fake(folder.path(), "'; echo why >&2; exit 3; '").ask(&command("sabot-fake")).await;
+        let error = failing.unwrap_err().to_string();
+        assert!(error.contains("exit status: 3") && error.contains("why"), "{error}");
     }
 
     #[tokio::test]

@@ -149,6 +149,22 @@ impl Lane {
         self.service(service)?.restart_with(&overrides).await
     }
 
+    /// Restarts `service`, which has ended or is to end, as it is turned.
+    ///
+    /// # Errors
+    /// [`TargetError`], with its last log lines when it did not start.
+    pub async fn restart(&self, service: &str) -> Result<(), TargetError> {
+        self.service(service)?.restart_with(&self.wardrobe.overrides(service)).await
+    }
+
+    /// What a program that stands beside the services prints.
+    ///
+    /// # Errors
+    /// [`TargetError::Command`] when it fails, or takes too long.
+    pub async fn ask(&self, command_line: &[String]) -> Result<String, TargetError> {
+        self.binaries.ask(command_line).await
+    }
+
     /// Puts rules on the wires of every instance of `service`, present and further.
     ///
     /// # Errors

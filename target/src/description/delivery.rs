@@ -254,6 +254,14 @@ pub struct Declared {
     pub spellings: String,
     /// The classifications, the one that decides a tie first.
     pub severity: String,
+    /// The list of kinds, in the forwarder's registry alone.
+    pub kinds: String,
+    /// A kind's name.
+    pub kind: String,
+    /// Whether it emails.
+    pub emails: String,
+    /// Whether somebody renders it.
+    pub renderer: String,
 }
 
 /// What sends the email.
@@ -273,8 +281,8 @@ pub struct Forwarder {
     pub idempotency_key: String,
     /// Where a request has its recipient: a JSON pointer.
     pub recipient: String,
-    /// The table of claims, and its column with the audit row's id.
-    pub claims: (String, String),
+    /// Who is about to send what.
+    pub claims: Claims,
     /// How often it looks for work.
     pub poll: Duration,
     /// How long a claim hides a row from other forwarders.
@@ -293,6 +301,17 @@ pub struct Forwarder {
     pub registry: Vec<String>,
     /// Some kinds of audit rows.
     pub kinds: Vec<AuditKind>,
+}
+
+/// Who is about to send what: a row for each audit row that is being sent, or is to be tried again.
+#[derive(Debug, Clone)]
+pub struct Claims {
+    /// The table.
+    pub table: String,
+    /// The audit row.
+    pub audit_id: String,
+    /// Until when it is hidden from other forwarders.
+    pub due_at: String,
 }
 
 /// A kind of audit row.

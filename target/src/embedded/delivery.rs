@@ -2,8 +2,8 @@
 
 use super::pairs;
 use crate::description::delivery::{
-    Answers, AuditKind, AuditLog, Cursor, Declared, Delivery, Documented, EventStore, Forwarder, Ledger,
-    Marks, Metrics, Overdue, Payload, Standing, Webhook,
+    Answers, AuditKind, AuditLog, Claims, Cursor, Declared, Delivery, Documented, EventStore, Forwarder,
+    Ledger, Marks, Metrics, Overdue, Payload, Standing, Webhook,
 };
 use std::time::Duration;
 
@@ -182,6 +182,10 @@ fn declared() -> Declared {
         stamps: "stamps_delivered_at".into(),
         spellings: "spellings".into(),
         severity: "severity".into(),
+        kinds: "kinds".into(),
+        kind: "kind".into(),
+        emails: "emails".into(),
+        renderer: "renderer".into(),
     }
 }
 
@@ -196,7 +200,11 @@ fn forwarder() -> Forwarder {
         answered_id: "/messageId".into(),
         idempotency_key: "/headers/idempotencyKey".into(),
         recipient: "/to/0/email".into(),
-        claims: ("forwarder_claims".into(), "audit_id".into()),
+        claims: Claims {
+            table: "forwarder_claims".into(),
+            audit_id: "audit_id".into(),
+            due_at: "due_at".into(),
+        },
         poll: Duration::from_millis(100),
         lease: Duration::from_secs(2),
         send_limit: Duration::from_secs(1),
@@ -235,7 +243,8 @@ fn metrics() -> Metrics {
         classification: "classification".into(),
         unavailable: "sabot_delivery_unavailable_total".into(),
         refused: "sabot_delivery_refused_total".into(),
-        follows_within: Duration::from_secs(60),
+        // The contract gives it a minute; it looks again at the latest after five seconds.
+        follows_within: Duration::from_secs(15),
     }
 }
 
