@@ -7,7 +7,7 @@ use super::event::Event;
 use super::law::{Expected, sketch_row};
 use super::post::{self, JSON, Reply};
 use super::sql::ident;
-use crate::leak::Canaries;
+use crate::leak::{Canaries, PIECE};
 use sabot_engine::{CannotTell, Check, Context as _, Cx, Finding, Judgement, Level, Need, Sharing};
 use sabot_target::delivery::Webhook;
 use sabot_target::{Instance, Lane, TargetError};
@@ -64,7 +64,9 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     for (secret, message) in valid.iter().zip(of_right) {
         taken(cx, desk, instance, secret, message).await?;
     }
-    let tried = wrong.iter().filter_map(|(_, path)| path.rsplit('/').next().map(str::to_owned));
+    let tried =
+        wrong.iter().filter_map(|(_, path)| path.rsplit('/').next()).filter(|tried| tried.len() >= PIECE);
+    let tried = tried.map(str::to_owned);
     let canaries = Canaries::new(&valid.iter().cloned().chain(tried).collect::<Vec<_>>(), &[]);
     audited(cx, desk, newest, &canaries).await?;
     not_told(cx, "the log", &instance.log(LOG_LINES).join("\n"), &canaries);

@@ -9,11 +9,15 @@ use sabot_target::{Delivery, Instance, Lane};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio_postgres::Client;
 
 /// A day, in milliseconds: events are so old, that a receiver's clock shows at once.
 pub(crate) const DAY: i64 = 24 * 3600 * 1000;
+
+/// How often the provider comes again before an event counts as refused, and how long it waits.
+const TRIES: usize = 50;
+const WAIT: Duration = Duration::from_millis(100);
 
 /// A message of the check's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,6 +137,23 @@ impl<'a> Desk<'a> {
     pub(crate) async fn post_to(&self, instance: &Instance, body: Vec<u8>) -> Judgement<Reply> {
         let path = self.delivery.webhook.path_with(&self.secret);
         post::post(self.lane, instance, &path, post::JSON, body).await
+    }
+
+    /// Posts as the provider does: again for as long as the target asks for it. How often it did, and the last answer.
+    pub(crate) async fn post_until_taken(
+        &self,
+        instance: &Instance,
+        body: Vec<u8>,
+    ) -> Judgement<(usize, Reply)> {
+        let mut again = 0;
+        loop {
+            let reply = self.post_to(instance, body.clone()).await?;
+            if again == TRIES || !self.delivery.webhook.repeated.contains(&reply.status) {
+                return Ok((again, reply));
+            }
+            again += 1;
+            tokio::time::sleep(WAIT).await;
+        }
     }
 
     /// The ledger rows of `messages`, by id.

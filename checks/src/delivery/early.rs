@@ -6,6 +6,7 @@ use super::law::{Expected, sketch_row};
 use super::sql::{ident, literal};
 use super::tamper::on_ledger;
 use crate::sabotage::trigger;
+use futures_util::future;
 use sabot_engine::{CannotTell, Check, Context as _, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_target::{Lane, Target};
 use sabot_wire::hold::Hold;
@@ -62,7 +63,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
         let judged = while_held(cx, &desk, held, answers, inserts).await;
         // Nothing stays held, whatever came of it.
         answered.remove();
-        drop(inserted.remove().await);
+        let _closed = inserted.remove().await;
         judged?;
     }
     Ok(())
@@ -98,15 +99,36 @@ async fn while_held(
     let events: Vec<_> =
         stamps.into_iter().chain(later).map(|documented| documented.event.as_str()).collect();
     let events: Vec<_> = events.into_iter().zip([desk.begun, desk.begun + 60_000]).collect();
-    for (name, at) in &events {
-        let reply = desk.post(&Event::of(delivery, name, &message, *at).json()).await?;
-        if reply.status != 200 {
-            let subject = format!("`{name}` while {what} is held: the answer");
-            cx.find(Finding::new(subject, "200", reply.sketch()));
+    let receiver = desk.receiver()?;
+    let stores = receiver
+        .postgres(&delivery.webhook.database_wire)?
+        .counter(pg::Match::literal(&delivery.marks.store));
+    let post = async {
+        for (name, at) in &events {
+            let body = Event::of(delivery, name, &message, *at).json().to_string().into_bytes();
+            let (_, reply) = desk.post_until_taken(receiver, body).await?;
+            if reply.status != 200 {
+                let subject = format!("`{name}` while {what} is held: the answer");
+                cx.find(Finding::new(subject, "200", reply.sketch()));
+            }
         }
+        Judgement::Ok(())
+    };
+    if held == Held::Answer {
+        post.await?;
+        // Dropped, they let go what they hold.
+        drop((waiting, answers, inserts));
+    } else {
+        // The forwarder's transaction may well keep the events waiting: it is enough that they are on their way.
+        let release = async {
+            let deadline = Instant::now() + PATIENCE;
+            while stores.sent() == 0 && Instant::now() < deadline {
+                tokio::time::sleep(POLL).await;
+            }
+            drop((waiting, answers, inserts));
+        };
+        future::join(post, release).await.0?;
     }
-    // Dropped, they let go what they hold.
-    drop((waiting, answers, inserts));
     let expected = Expected::after(delivery, &events);
     let row = awaited(desk, &message, |row| expected.is_met_by(Some(row))).await?;
     if !expected.is_met_by(row.as_ref()) {

@@ -10,7 +10,7 @@ use crate::sabotage::rules::{self, MakeRules, SetRules};
 use crate::sabotage::trigger;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing, Sort};
-use sabot_target::{Instance, Lane, Target};
+use sabot_target::{Lane, Target};
 use sabot_wire::pg::{Match, Pattern, Rule};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -27,10 +27,6 @@ const OF_EACH: usize = 10;
 
 /// From which the storm follows.
 const SEED: u64 = 5_000_064;
-
-/// How often the provider is asked to come again before the check takes the event for refused, and how long it waits.
-const TRIES: usize = 50;
-const WAIT: Duration = Duration::from_millis(100);
 
 pub(super) fn check() -> Check<Lane> {
     Check {
@@ -61,15 +57,16 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let begun = Instant::now();
     let posts = storm.iter().enumerate().map(|(place, (_, event))| {
         let body = event.json().to_string().into_bytes();
-        post(desk, both[place % both.len()], body)
+        desk.post_until_taken(both[place % both.len()], body)
     });
     let posts: Vec<_> = posts.collect();
     let answers: Vec<_> = stream::iter(posts).buffered(AT_ONCE).try_collect().await?;
     let took = begun.elapsed();
     cx.examined(storm.len());
-    let refused: Vec<_> = answers.iter().filter(|answer| answer.1 != 200).collect();
-    if let Some((_, status)) = refused.first() {
-        let observed = format!("{} of {} were not; the first was {status}", refused.len(), storm.len());
+    let refused: Vec<_> = answers.iter().filter(|answer| answer.1.status != 200).collect();
+    if let Some((_, reply)) = refused.first() {
+        let observed =
+            format!("{} of {} were not; the first was {}", refused.len(), storm.len(), reply.sketch());
         cx.find(Finding::new("the answers", "200 for every event, in the end", observed));
     }
     judge_rows(cx, desk, &messages, &storm).await?;
@@ -104,19 +101,6 @@ fn storm<'a>(desk: &Desk<'a>, messages: &'a [Message]) -> Vec<(usize, Event<'a>)
     let half = storm.len() / 2;
     dice.shuffle(&mut storm[..half]);
     storm
-}
-
-/// How often the target asked for the event again, and its last status.
-async fn post(desk: &Desk<'_>, instance: &Instance, body: Vec<u8>) -> Judgement<(usize, u16)> {
-    let mut again = 0;
-    loop {
-        let status = desk.post_to(instance, body.clone()).await?.status;
-        if again == TRIES || !desk.delivery.webhook.repeated.contains(&status) {
-            return Ok((again, status));
-        }
-        again += 1;
-        tokio::time::sleep(WAIT).await;
-    }
 }
 
 async fn judge_rows(
