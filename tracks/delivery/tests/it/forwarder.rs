@@ -296,7 +296,8 @@ async fn a_late_worker_changes_nothing() {
     let fixture = Fixture::new().await;
     let id = to(&fixture, "ann").await;
     let (held, release) = Stub::held();
-    let late = Running::start(&fixture, held.clone());
+    // With no room for a second claim of its own.
+    let late = Running::start_with(&fixture, held.clone(), ForwarderSettings { concurrency: 1, ..quick() });
     held.asked.notified().await;
     fixture.client.execute("UPDATE forwarder_claims SET due_at = now()", &[]).await.unwrap();
     let quicker = Running::start(&fixture, Stub::answering("the quicker one's"));
@@ -331,12 +332,15 @@ async fn an_outage_of_the_database_after_the_answer_costs_no_second_request() {
     let (held, release) = Stub::held();
     let running = Running::start(&fixture, held.clone());
     held.asked.notified().await;
-    fixture.client.batch_execute("ALTER TABLE forwarder_sent RENAME TO gone").await.unwrap();
+    // The answer is there, and the connection breaks while the ledger row is being written.
+    let holder = fixture.database.connect().await.unwrap();
+    holder.batch_execute("BEGIN; LOCK TABLE forwarder_sent IN SHARE MODE").await.unwrap();
     release.notify_one();
-    fixture.until("NOT EXISTS (SELECT FROM gone)").await;
-    let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()";
-    fixture.client.execute(kill, &[]).await.unwrap();
-    fixture.client.batch_execute("ALTER TABLE gone RENAME TO forwarder_sent").await.unwrap();
+    fixture.waiting(1).await;
+    let cut = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity \
+         WHERE wait_event_type = 'Lock' AND datname = current_database()";
+    fixture.client.execute(cut, &[]).await.unwrap();
+    holder.batch_execute("ROLLBACK").await.unwrap();
     in_ledger(&fixture, 1).await;
     running.end().await;
     assert_eq!(held.seen().len(), 1);

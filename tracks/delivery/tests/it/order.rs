@@ -19,9 +19,11 @@ fn expected(events: &[(&DeclaredEvent, OffsetDateTime)]) -> (Classification, Opt
     (decides.unwrap(), stamped.map(|(_, time)| *time).max())
 }
 
+type History = (Vec<(usize, i64)>, Vec<(prop::sample::Index, bool)>);
+
 /// Events by their place in the declaration and their second, few enough for ties; an order with duplicates; and
 /// whether neighbours go in one array.
-fn histories() -> impl Strategy<Value = (Vec<(usize, i64)>, Vec<(prop::sample::Index, bool)>)> {
+fn histories() -> impl Strategy<Value = History> {
     let events = prop::collection::vec((0..Brevo.declared().len(), 0..3_i64), 1..7);
     (events, prop::collection::vec((any::<prop::sample::Index>(), any::<bool>()), 0..8))
 }

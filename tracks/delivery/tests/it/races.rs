@@ -7,17 +7,31 @@ use tokio::task::JoinSet;
 
 use crate::fixture::{Fixture, event, insist, yesterday};
 
-/// Holds every event that has the link `held` in its transaction, until the returned session ends: the trigger waits
-/// for a lock that this session has.
+/// Holds every transaction that stores an event with the link `held` at its commit, all its work done, until the
+/// returned session ends: a deferred trigger waits for a lock that this session has.
 async fn hold_events(fixture: &Fixture) -> tokio_postgres::Client {
     let trigger = "CREATE FUNCTION held() RETURNS trigger LANGUAGE plpgsql AS \
          $$ BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN NEW; END $$; \
-         CREATE TRIGGER held AFTER INSERT ON delivery_events FOR EACH ROW \
-         WHEN (NEW.link = 'held') EXECUTE FUNCTION held()";
+         CREATE CONSTRAINT TRIGGER held AFTER INSERT ON delivery_events DEFERRABLE INITIALLY DEFERRED \
+         FOR EACH ROW WHEN (NEW.link = 'held') EXECUTE FUNCTION held()";
     fixture.client.batch_execute(trigger).await.unwrap();
     let holder = fixture.database.connect().await.unwrap();
     holder.batch_execute("SELECT pg_advisory_lock(42)").await.unwrap();
     holder
+}
+
+/// Lets the first go on once this second one waits for it, or has not waited and is done.
+async fn second_waits<T>(
+    fixture: &Fixture,
+    holder: tokio_postgres::Client,
+    second: impl Future<Output = T>,
+) -> T {
+    let mut second = std::pin::pin!(second);
+    tokio::select! {
+        done = &mut second => return done,
+        () = fixture.waiting(2) => drop(holder),
+    }
+    second.await
 }
 
 fn held(mut event: Value) -> Value {
@@ -37,12 +51,7 @@ async fn two_replicas_that_cannot_see_each_others_events_lose_neither() {
     let second = async {
         fixture.waiting(1).await;
         let delivered = event("delivered", "m", yesterday());
-        let sent = insist(&other, &delivered);
-        let release = async {
-            fixture.waiting(2).await;
-            drop(holder);
-        };
-        tokio::join!(sent, release).0
+        second_waits(&fixture, holder, insist(&other, &delivered)).await
     };
     let (first, second) = tokio::join!(first, second);
     assert_eq!((&first["matched"], &second["matched"]), (&json!(true), &json!(true)));
@@ -122,11 +131,7 @@ async fn an_event_that_is_not_yet_committed_when_its_row_is_written_counts_all_t
     let early = held(event("delivered", "m", yesterday()));
     let forwarded = async {
         fixture.waiting(1).await;
-        let release = async {
-            fixture.waiting(2).await;
-            drop(holder);
-        };
-        tokio::join!(forward(&fixture, 1, "m"), release);
+        second_waits(&fixture, holder, forward(&fixture, 1, "m")).await;
     };
     tokio::join!(insist(&receiver, &early), forwarded);
     let row = fixture.row(1).await;
