@@ -23,7 +23,8 @@ async fn serve(router: Router) -> Outcome<SocketAddr> {
 pub(crate) async fn readiness() -> Outcome {
     let mut builder = Readiness::builder("bench", "f41ed2b");
     for name in ["platform_db", "provisioner", "brevo", "artifact_store"] {
-        builder = builder.dependency(Dependency::new(name, Criticality::Critical, || async { ProbeResult::ok() }));
+        builder =
+            builder.dependency(Dependency::new(name, Criticality::Critical, || async { ProbeResult::ok() }));
     }
     let ready = serve(builder.build()?.routes()).await?;
     let body = "x".repeat(520);

@@ -1,7 +1,8 @@
 //! The figures: each beside its ceiling, interleaved in one run, medians of five rounds.
 //!
-//! `make bench` runs all; `figures readiness`, `figures http-wire`, `figures pg-wire` and `figures sandbox` run one.
+//! `make bench` runs all; `figures readiness`, `figures delivery`, `figures http-wire`, `figures pg-wire` and `figures sandbox` run one.
 
+mod delivery;
 mod http;
 mod load;
 mod pg;
@@ -20,7 +21,7 @@ async fn main() -> ExitCode {
     let chosen: Vec<String> = std::env::args().skip(1).collect();
     let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|chosen| chosen == name);
     let mut failed = false;
-    for name in ["sandbox", "readiness", "http-wire", "pg-wire"] {
+    for name in ["sandbox", "readiness", "delivery", "http-wire", "pg-wire"] {
         if !wanted(name) {
             continue;
         }
@@ -28,6 +29,7 @@ async fn main() -> ExitCode {
         let measured = match name {
             "sandbox" => sandbox::figures().await,
             "readiness" => http::readiness().await,
+            "delivery" => delivery::figures().await,
             "http-wire" => http::wire().await,
             _ => pg::wire().await,
         };

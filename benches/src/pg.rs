@@ -29,14 +29,17 @@ pub(crate) async fn wire() -> Outcome {
             through.push(rate(&pgbench(&server, wire.address().port(), &args).await?)?);
         }
         let (bare, through) = (median(bare), median(through));
-        println!("  {what:<24} direct {bare:>8.0} tps   wire {through:>8.0} tps   ratio {:.2}", through / bare);
+        println!(
+            "  {what:<24} direct {bare:>8.0} tps   wire {through:>8.0} tps   ratio {:.2}",
+            through / bare
+        );
     }
     println!("  ({CLIENTS} clients, medians of {ROUNDS} rounds of {SECONDS} s)");
     server.stop().await;
     Ok(())
 }
 
-async fn pgbench(server: &Server, port: u16, args: &[&str]) -> Outcome<String> {
+pub(crate) async fn pgbench(server: &Server, port: u16, args: &[&str]) -> Outcome<String> {
     let output = Command::new(server.installation().program("pgbench"))
         .args(["-h", "127.0.0.1", "-p", &port.to_string(), "-U", server.superuser()])
         .args(args)
@@ -51,7 +54,8 @@ async fn pgbench(server: &Server, port: u16, args: &[&str]) -> Outcome<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
-fn rate(output: &str) -> Outcome<f64> {
-    let line = output.lines().find_map(|line| line.strip_prefix("tps = ")).ok_or("pgbench printed no rate")?;
+pub(crate) fn rate(output: &str) -> Outcome<f64> {
+    let line =
+        output.lines().find_map(|line| line.strip_prefix("tps = ")).ok_or("pgbench printed no rate")?;
     Ok(line.split(' ').next().unwrap_or_default().parse()?)
 }
