@@ -52,7 +52,8 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let messages = desk.messages(3).await?;
     // An instance of its own, which has not refused anybody yet.
     let instance = &desk.lane.further(&webhook.service, &Vec::new()).await?;
-    let newest = newest_refusal(desk, 0).await?.into_iter().map(|row| row.id).max().unwrap_or_default();
+    let newest = refusals(desk, 0).await?.into_iter().map(|row| row.id).max().unwrap_or_default();
+    age_refusals(desk).await?;
     let wrong = wrong_paths(webhook, &secret);
     let Some((of_wrong, of_right)) = messages.split_first() else { return Ok(()) };
     for (what, path) in &wrong {
@@ -76,7 +77,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
 }
 
 /// What is wrong, and the path.
-fn wrong_paths(webhook: &Webhook, secret: &str) -> Vec<(&'static str, String)> {
+pub(super) fn wrong_paths(webhook: &Webhook, secret: &str) -> Vec<(&'static str, String)> {
     let half = secret.get(..secret.len() / 2).unwrap_or_default();
     let other_case: String = secret
         .chars()
@@ -170,7 +171,20 @@ struct Refusal {
     text: String,
 }
 
-async fn newest_refusal(desk: &Desk<'_>, after: i64) -> Judgement<Vec<Refusal>> {
+/// Those that are there already lie more than a minute back, so that they hold nothing up.
+async fn age_refusals(desk: &Desk<'_>) -> Judgement {
+    let audit = &desk.delivery.audit;
+    let update = format!(
+        "UPDATE {} SET {created} = {created} - interval '1 hour' WHERE {} = $1",
+        ident(&audit.table),
+        ident(&audit.kind),
+        created = ident(&audit.created_at),
+    );
+    desk.client.execute(&update, &[&audit.refused]).await.context("ageing audit rows")?;
+    Ok(())
+}
+
+async fn refusals(desk: &Desk<'_>, after: i64) -> Judgement<Vec<Refusal>> {
     let audit = &desk.delivery.audit;
     let select = format!(
         "SELECT {id}, concat_ws(' ', {actor}, {summary}, {payload}::text) FROM {table} WHERE {kind} = $1 AND {id} > $2",
@@ -190,7 +204,7 @@ async fn newest_refusal(desk: &Desk<'_>, after: i64) -> Judgement<Vec<Refusal>> 
 async fn audited(cx: &Cx<'_, Lane>, desk: &Desk<'_>, after: i64, canaries: &Canaries) -> Judgement {
     let deadline = Instant::now() + PATIENCE;
     let rows = loop {
-        let rows = newest_refusal(desk, after).await?;
+        let rows = refusals(desk, after).await?;
         if !rows.is_empty() || Instant::now() >= deadline {
             break rows;
         }

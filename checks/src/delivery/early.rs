@@ -82,11 +82,7 @@ async fn while_held(
     send(desk, &message.recipient).await?;
     let silent = || CannotTell::new(format!("{} sent nothing within {PATIENCE:?}", forwarder.service));
     let answer = timeout(PATIENCE, answers.next()).await.ok().flatten().ok_or_else(silent)?;
-    let response =
-        answer.message().response.as_ref().map(|response| response.body.clone()).unwrap_or_default();
-    let json: Value = serde_json::from_slice(&response).unwrap_or_default();
-    let id = json.pointer(&forwarder.answered_id).and_then(Value::as_str).map(|id| bare(desk, id));
-    message.id = id.ok_or_else(|| CannotTell::new("the provider's answer holds no message id"))?;
+    message.id = answered_id(desk, answer.message())?;
     let mut waiting = (Some(answer), None);
     if held == Held::Insert {
         drop(waiting.0.take());
@@ -94,11 +90,7 @@ async fn while_held(
         waiting.1 = Some(timeout(PATIENCE, inserts.next()).await.ok().flatten().ok_or_else(unwritten)?);
     }
     let what = if held == Held::Answer { "the provider's answer" } else { "the insert of the row" };
-    let stamps = delivery.documented.iter().find(|documented| documented.stamps);
-    let later = delivery.documented.iter().find(|documented| !documented.stamps);
-    let events: Vec<_> =
-        stamps.into_iter().chain(later).map(|documented| documented.event.as_str()).collect();
-    let events: Vec<_> = events.into_iter().zip([desk.begun, desk.begun + 60_000]).collect();
+    let events = events(desk);
     let receiver = desk.receiver()?;
     let stores = receiver
         .postgres(&delivery.webhook.database_wire)?
@@ -138,6 +130,23 @@ async fn while_held(
     }
     // The row stays: it belongs to an audit row, which without it would be sent once more.
     Ok(())
+}
+
+/// An event that stamps, and a later one that does not.
+fn events<'a>(desk: &Desk<'a>) -> Vec<(&'a str, i64)> {
+    let stamps = desk.delivery.documented.iter().find(|documented| documented.stamps);
+    let later = desk.delivery.documented.iter().find(|documented| !documented.stamps);
+    let names = stamps.into_iter().chain(later).map(|documented| documented.event.as_str());
+    names.zip([desk.begun, desk.begun + 60_000]).collect()
+}
+
+/// The message id in the provider's answer, as it is stored.
+fn answered_id(desk: &Desk<'_>, held: &HeldRequest) -> Judgement<String> {
+    let response = held.response.as_ref().map(|response| response.body.clone()).unwrap_or_default();
+    let json: Value = serde_json::from_slice(&response).unwrap_or_default();
+    let id = json.pointer(&desk.delivery.forwarder.answered_id).and_then(Value::as_str);
+    let none = || CannotTell::new("the provider's answer holds no message id");
+    id.map(|id| bare(desk, id)).ok_or_else(none)
 }
 
 /// An audit row that makes the forwarder send an email to `recipient`.

@@ -1,5 +1,6 @@
 //! Where this track's sabotages are put: on the webhook's wire, on the stored events, on the ledger.
 
+use super::auth::wrong_paths;
 use super::desk::{Desk, delivery};
 use super::event::Event;
 use super::post;
@@ -149,16 +150,17 @@ pub(super) fn of_event(delivery: &Delivery) -> String {
     )
 }
 
-/// What the event in the SQL expression `event` makes of a ledger row; null for one that is not documented.
+/// What the event in the SQL expression `event` makes of a ledger row; null for one that is not documented. In
+/// parentheses: PL/pgSQL would take the first `THEN` within it for that of its own `IF`.
 pub(super) fn classified(delivery: &Delivery, event: &str) -> String {
     let cases = delivery.documented.iter().map(|documented| {
         format!("WHEN {} THEN {}", literal(&documented.event), literal(&documented.classification))
     });
-    format!("CASE {event} {} END", cases.collect::<Vec<_>>().join(" "))
+    format!("(CASE {event} {} END)", cases.collect::<Vec<_>>().join(" "))
 }
 
 /// Posts one of everything about messages that nobody knows: events in every spelling and form, one outside the
-/// documented ones, what is no event, arrays of all sorts, what is too large, and a call with the wrong secret.
+/// documented ones, what is no event, arrays of all sorts, what is too large, and calls with wrong secrets.
 pub(super) fn knock() -> Arc<Knock> {
     Arc::new(|lane, instance| {
         Box::pin(async move {
@@ -187,8 +189,10 @@ pub(super) fn knock() -> Arc<Knock> {
             desk.post_to(instance, vec![b'x'; delivery.webhook.event_limit + 1]).await?;
             let right = delivery.webhook.path_with(&post::secret(lane, &delivery.webhook.secret)?);
             post::post(lane, instance, &right, "text/plain", b"no event".to_vec()).await?;
-            let wrong = delivery.webhook.path_with("nobody-knows-this-secret");
-            post::post(lane, instance, &wrong, post::JSON, b"{}".to_vec()).await?;
+            let secret = post::secret(lane, &delivery.webhook.secret)?;
+            for (_, wrong) in wrong_paths(&delivery.webhook, &secret) {
+                post::post(lane, instance, &wrong, post::JSON, b"{}".to_vec()).await?;
+            }
             Ok(())
         })
     })

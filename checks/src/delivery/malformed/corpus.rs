@@ -103,7 +103,7 @@ fn not_json(good: &Value) -> Vec<Body> {
 
 /// JSON that is no event: other values, and events whose fields are missing or of another type.
 fn wrong_shape(delivery: &Delivery, good: &Value) -> Vec<Body> {
-    let values = [json!(null), json!(true), json!(0), json!(1.5), json!("delivered"), json!({})];
+    let values = [json!(null), json!(true), json!(0), json!(1.5), json!("an event"), json!({})];
     let mut bodies: Vec<_> = values
         .iter()
         .map(|value| Body::refused(format!("the bare value {value}"), value.to_string()))
