@@ -1,0 +1,165 @@
+//! What `delivery.roundtrip` guards against.
+
+use super::super::sql::{ident, literal};
+use super::super::tamper::{before_storing, events_in, listing, on_ledger};
+use super::ID;
+use crate::sabotage::trigger;
+use sabot_engine::Sabotage;
+use sabot_target::delivery::Documented;
+use sabot_target::{Delivery, Lane, Target};
+use serde_json::{Map, Value};
+
+pub(in super::super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
+    let delivery = &target.delivery;
+    let mut sabotages: Vec<_> = delivery.documented.iter().map(|event| lost(delivery, event)).collect();
+    sabotages.extend(on_stamps(delivery));
+    sabotages.extend(on_forms(target));
+    sabotages.extend(on_declaration(target));
+    sabotages
+}
+
+/// One event's handling is lost.
+fn lost(delivery: &Delivery, documented: &Documented) -> Sabotage<Lane> {
+    let (column, event) = (ident(&delivery.events.event), literal(&documented.event));
+    let body = format!("IF NEW.{column} = {event} THEN RETURN NULL; END IF;");
+    let mistake = format!("the handling of `{}` is lost in a merge", documented.event);
+    let name = format!("lost-{}", documented.event);
+    trigger::put(&[ID], &name, &mistake, &before_storing(delivery, body))
+}
+
+/// The time of delivery.
+fn on_stamps(delivery: &Delivery) -> Vec<Sabotage<Lane>> {
+    let stamp = ident(&delivery.ledger.delivered_at);
+    let put = |name: &str, mistake: &str, body: String| {
+        trigger::put(&[ID], name, mistake, &on_ledger(delivery, "BEFORE UPDATE", body))
+    };
+    vec![
+        put(
+            "never-stamped",
+            "the time of delivery is read and never written",
+            format!("NEW.{stamp} := OLD.{stamp};"),
+        ),
+        put(
+            "stamped-by-any-event",
+            "every event stamps the time of delivery",
+            format!("NEW.{stamp} := coalesce(NEW.{stamp}, clock_timestamp());"),
+        ),
+        put(
+            "stamped-by-the-receivers-clock",
+            "the time of delivery is when the event was handled",
+            format!("IF NEW.{stamp} IS NOT NULL THEN NEW.{stamp} := clock_timestamp(); END IF;"),
+        ),
+    ]
+}
+
+/// Spellings, forms of ids, forms of times.
+fn on_forms(target: &Target) -> Vec<Sabotage<Lane>> {
+    let mut sabotages = vec![
+        events_in(
+            &[ID],
+            "one-spelling",
+            "only the name of the documentation is known",
+            target,
+            |event, delivery| {
+                let name = event.get(&delivery.payload.event).and_then(Value::as_str).unwrap_or_default();
+                let other =
+                    |of: &&Documented| of.event != name && of.spellings.iter().any(|known| known == name);
+                if delivery.documented.iter().any(|of| other(&of)) {
+                    event.insert(delivery.payload.event.clone(), "x_unheard_of".into());
+                }
+            },
+        ),
+        events_in(
+            &[ID],
+            "brackets-kept",
+            "ids are compared with their brackets",
+            target,
+            |event, delivery| {
+                if let Some(Value::String(id)) = event.get_mut(&delivery.payload.message_id)
+                    && id.starts_with('<')
+                {
+                    *id = format!("<bracket{}", &id[1..]);
+                }
+            },
+        ),
+        events_in(
+            &[ID],
+            "milliseconds-lost",
+            "milliseconds are cut to seconds",
+            target,
+            |event, delivery| {
+                for time in times(event, delivery) {
+                    if let Some(at) = time.as_i64().filter(|at| *at > MILLISECONDS_FROM) {
+                        *time = (at / 1000).into();
+                    }
+                }
+            },
+        ),
+        events_in(
+            &[ID],
+            "seconds-as-milliseconds",
+            "every time is taken for milliseconds",
+            target,
+            |event, delivery| {
+                for time in times(event, delivery) {
+                    if let Some(at) = time.as_i64().filter(|at| *at < MILLISECONDS_FROM) {
+                        *time = (at / 1000).into();
+                    }
+                }
+            },
+        ),
+    ];
+    sabotages.extend(on_times(target));
+    sabotages
+}
+
+/// Each field of time, gone unread.
+fn on_times(target: &Target) -> Vec<Sabotage<Lane>> {
+    let mut sabotages = Vec::new();
+    for (place, field) in target.delivery.payload.times.iter().enumerate() {
+        let last = place + 1 == target.delivery.payload.times.len();
+        let name = format!("time-unread-{field}");
+        let field = field.clone();
+        let mistake = if last {
+            "the last resort for a time is not read"
+        } else {
+            "a time off by the account's zone is believed first"
+        };
+        sabotages.push(events_in(&[ID], &name, mistake, target, move |event, _| drop(event.remove(&field))));
+    }
+    sabotages
+}
+
+/// From here on a number counts milliseconds since 1970: as seconds it would lie in the year 5138.
+const MILLISECONDS_FROM: i64 = 100_000_000_000;
+
+fn times<'a>(
+    event: &'a mut Map<String, Value>,
+    delivery: &'a Delivery,
+) -> impl Iterator<Item = &'a mut Value> {
+    event.iter_mut().filter(|(field, _)| delivery.payload.times.contains(field)).map(|(_, value)| value)
+}
+
+/// What the target says of itself.
+fn on_declaration(target: &Target) -> Vec<Sabotage<Lane>> {
+    let names = &target.delivery.declared;
+    let rewriting = |name: &str, mistake: &str, change: fn(&mut Vec<Value>, &str)| {
+        let (events, event) = (names.events.clone(), names.event.clone());
+        listing(&[ID], name, mistake, target, (&names.path, &names.credential), move |declared| {
+            if let Some(Value::Array(events)) = declared.get_mut(&events) {
+                change(events, &event);
+            }
+        })
+    };
+    vec![
+        rewriting("declared-not-handled", "an event is declared and nobody handles it", |events, event| {
+            if let Some(mut further) = events.first().cloned() {
+                further[event] = "read_aloud".into();
+                events.push(further);
+            }
+        }),
+        rewriting("handled-not-declared", "an event is handled and declared nowhere", |events, _| {
+            drop(events.pop())
+        }),
+    ]
+}
