@@ -11,6 +11,7 @@ mod fairness;
 mod handler;
 mod housekeeping;
 mod model;
+mod plan;
 mod queue;
 mod schedule;
 mod shutdown;
