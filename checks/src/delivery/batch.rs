@@ -4,7 +4,7 @@ use super::desk::{Desk, Message};
 use super::event::Event;
 use super::law::Expected;
 use super::post::Reply;
-use super::tamper::{before_storing, calls, classified, events_in, inbound};
+use super::tamper::{answers, before_storing, calls, classified, events_in, inbound};
 use crate::sabotage::trigger;
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_target::{Delivery, Lane, Target};
@@ -216,6 +216,16 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
                 event.remove(&delivery.payload.reason);
             },
         ),
+        answers(&[ID], "bad-uncounted", "nobody is told of the elements that were none", target, {
+            let invalid = delivery.answers.invalid.clone();
+            move |response| {
+                let mut answer: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+                if answer.get(&invalid).and_then(Value::as_u64).is_some_and(|count| count > 0) {
+                    answer[&invalid] = 0.into();
+                    response.body = answer.to_string().into();
+                }
+            }
+        }),
         array_rule(target, "refused-whole", "one bad element refuses the whole array", |elements, _| {
             elements.iter().any(|element| !element.is_object()).then(|| json!([null]))
         }),

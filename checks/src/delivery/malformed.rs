@@ -1,6 +1,6 @@
 //! `delivery.malformed`: whatever comes that is no event is refused, at once, and touches nothing.
 
-mod corpus;
+pub(super) mod corpus;
 
 use super::desk::{Desk, Message};
 use super::event::Event;
@@ -12,6 +12,7 @@ use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing
 use sabot_target::{Lane, Target};
 use sabot_wire::http::{Match, Rule};
 use serde_json::{Map, Value};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 const ID: &str = "delivery.malformed";
@@ -111,7 +112,10 @@ async fn oddities(cx: &Cx<'_, Lane>, desk: &Desk<'_>, bodies: &[Body]) -> Judgem
 async fn good_again(cx: &Cx<'_, Lane>, desk: &Desk<'_>, message: &Message) -> Judgement {
     let delivery = desk.delivery;
     let Some(stamps) = delivery.documented.iter().find(|documented| documented.stamps) else { return Ok(()) };
-    desk.post(&Event::of(delivery, &stamps.event, message, desk.begun).json()).await?;
+    let reply = desk.post(&Event::of(delivery, &stamps.event, message, desk.begun).json()).await?;
+    if reply.status != 200 {
+        cx.find(Finding::new("a good event after all that: the answer", "200", reply.sketch()));
+    }
     let expected = Expected::after(delivery, &[(&stamps.event, desk.begun)]);
     expected.judge(cx, "a good event after all that", desk.row(message).await?.as_ref());
     Ok(())
@@ -152,6 +156,8 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
             })
         }),
         lenient(target),
+        strict(target),
+        poisoned(target),
         hangs(target),
     ]
 }
@@ -165,6 +171,30 @@ fn lenient(target: &Target) -> Sabotage<Lane> {
                 event.insert(time.clone(), 1_700_000_000.into());
             }
         }
+    })
+}
+
+/// A field that nobody knows makes an event none.
+fn strict(target: &Target) -> Sabotage<Lane> {
+    let mistake = "unknown fields are refused: the day the provider adds one, every event is lost";
+    super::tamper::events_in(&[ID], "strict", mistake, target, |event, delivery| {
+        if event.contains_key(corpus::UNKNOWN) {
+            event.remove(&delivery.payload.event);
+        }
+    })
+}
+
+/// After one bad body nothing works any more.
+fn poisoned(target: &Target) -> Sabotage<Lane> {
+    let webhook = target.delivery.webhook.clone();
+    let mistake = "a bad body makes a handler panic while it holds a lock: every later event fails";
+    inbound(&[ID], "poisoned", mistake, target, move |_| {
+        let poisoned = AtomicBool::new(false);
+        Rule::on(calls(&webhook)).rewrite_response(move |response| match response.status {
+            400 => poisoned.store(true, Ordering::SeqCst),
+            200 if poisoned.load(Ordering::SeqCst) => response.status = 500,
+            _ => {}
+        })
     })
 }
 

@@ -3,7 +3,7 @@
 use super::desk::{Desk, Message, Row, Stored};
 use super::event::Event;
 use super::law::sketch_row;
-use super::tamper::{after_arrival, events_in, of_event};
+use super::tamper::{after_arrival, before_storing, events_in, of_event};
 use super::{roundtrip, storm, unique};
 use crate::sabotage::trigger;
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
@@ -155,6 +155,7 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
             "a column that is set on every update tells when the row was last touched, not when the email was sent",
             format!("UPDATE {ledger} SET {sent_at} = clock_timestamp() WHERE {of};"),
         ),
+        duplicate_is_an_error(delivery),
         events_in(
             &[ID, roundtrip::ID],
             "receivers-clock",
@@ -171,6 +172,23 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
         ),
         unique::out(&[ID, storm::ID], target),
     ]
+}
+
+/// What is there already is refused.
+fn duplicate_is_an_error(delivery: &Delivery) -> Sabotage<Lane> {
+    let (events, key) = (
+        &delivery.events,
+        [&delivery.events.provider_id, &delivery.events.event, &delivery.events.event_time],
+    );
+    let same: Vec<_> =
+        key.into_iter().map(|column| format!("there.{0} = NEW.{0}", super::sql::ident(column))).collect();
+    let body = format!(
+        "IF EXISTS (SELECT FROM {} AS there WHERE {}) THEN RAISE EXCEPTION 'a duplicate'; END IF;",
+        super::sql::ident(&events.table),
+        same.join(" AND "),
+    );
+    let mistake = "a duplicate is an error, and the provider repeats it until it gives up on the webhook";
+    trigger::put(&[ID], "duplicate-is-an-error", mistake, &before_storing(delivery, body))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use sabot_target::{Lane, Target};
 use sabot_wire::pg::{Match, Pattern, Rule};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 pub(super) const ID: &str = "delivery.storm";
@@ -147,6 +148,7 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
             &before_storing(&target.delivery, lossy.into()),
         ),
         lost_update(target),
+        fails_under_load(target),
     ]
 }
 
@@ -169,6 +171,22 @@ fn lost_update(target: &Target) -> Sabotage<Lane> {
         vec![Rule::on(commit).delay(Duration::from_millis(20))]
     });
     composed(&[ID], "lost-update", mistake, vec![unlocked, slow])
+}
+
+/// One answer in twenty is an error.
+fn fails_under_load(target: &Target) -> Sabotage<Lane> {
+    let answered = AtomicUsize::new(0);
+    tamper::answers(
+        &[ID],
+        "fails-under-load",
+        "a pool that is empty is an internal error",
+        target,
+        move |response| {
+            if answered.fetch_add(1, Ordering::SeqCst) % 20 == 19 {
+                response.status = 500;
+            }
+        },
+    )
 }
 
 /// Rules on the wire from the webhook's service to its database.

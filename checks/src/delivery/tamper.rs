@@ -3,6 +3,7 @@
 use super::auth::wrong_paths;
 use super::desk::{Desk, delivery};
 use super::event::Event;
+use super::malformed::corpus::UNKNOWN;
 use super::post;
 use super::sql::{ident, literal};
 use crate::sabotage::json;
@@ -179,10 +180,13 @@ pub(super) fn knock() -> Arc<Knock> {
             if let Some(first) = bodies.first_mut() {
                 first[&delivery.payload.reason] = "mailbox full".into();
             }
+            if let Some(last) = bodies.last_mut() {
+                last[UNKNOWN] = true.into();
+            }
             bodies.push(Value::Array(vec![bodies.first().cloned().unwrap_or_default(), Value::Null]));
             let nothing = |count| Value::Array(vec![Value::Null; count]);
             bodies.extend([0, 1, delivery.webhook.array_length + 1].map(nothing));
-            bodies.push(Value::Object(Map::new()));
+            bodies.insert(0, Value::Object(Map::new()));
             for body in bodies {
                 desk.post_to(instance, body.to_string().into_bytes()).await?;
             }

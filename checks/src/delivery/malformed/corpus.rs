@@ -6,6 +6,9 @@ use super::super::post::JSON;
 use sabot_target::Delivery;
 use serde_json::{Value, json};
 
+/// A field that the provider does not have yet.
+pub(in super::super) const UNKNOWN: &str = "x_new";
+
 /// What must become of a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
@@ -179,7 +182,7 @@ fn odd(delivery: &Delivery, message: &Message, good: &Value) -> Vec<Body> {
     let reason = &delivery.payload.reason;
     let fits = delivery.webhook.event_limit - good.to_string().len() - 100;
     [
-        ("an event with unknown fields", with(good, "x_new", &json!({ "a": [1, 2, null] }))),
+        ("an event with unknown fields", with(good, UNKNOWN, &json!({ "a": [1, 2, null] }))),
         ("an event with a nest in an unknown field", with(good, "x_deep", &deep)),
         ("an event with a zero character in its reason", with(good, reason, &json!("mailbox\0full"))),
         (

@@ -11,6 +11,7 @@ use sabot_engine::{Context as _, Sabotage, Sort};
 use sabot_target::{Lane, Target};
 use sabot_wire::http::{Match, Response, Rule};
 use sabot_wire::pg::Mode;
+use sabot_wire::rule::Nth;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -49,6 +50,7 @@ pub(in super::super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
             }
         }),
         acknowledged_early(target),
+        hangs(target),
         rules::http(&[ID], "not-counted", "nobody counts the answers that ask to come again", &place, silent),
     ]
 }
@@ -86,6 +88,18 @@ fn while_away(
     });
     rules::knocked(&[ID], name, mistake, (Sort::Http, &service), knock, make)
 }
+
+/// One request waits for ever.
+fn hangs(target: &Target) -> Sabotage<Lane> {
+    let webhook = target.delivery.webhook.clone();
+    let mistake = "a request that meets a dead connection waits for an answer without a limit";
+    tamper::inbound(&[ID], "hangs", mistake, target, move |_| {
+        Rule::on(calls(&webhook)).nth(Nth::Only(HUNG)).hang()
+    })
+}
+
+/// Which of an instance's requests hangs.
+const HUNG: u64 = 10;
 
 /// Answered from memory.
 fn acknowledged_early(target: &Target) -> Sabotage<Lane> {

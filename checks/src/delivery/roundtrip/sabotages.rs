@@ -1,7 +1,7 @@
 //! What `delivery.roundtrip` guards against.
 
 use super::super::sql::{ident, literal};
-use super::super::tamper::{before_storing, events_in, listing, on_ledger};
+use super::super::tamper::{answers, before_storing, events_in, listing, on_ledger};
 use super::ID;
 use crate::sabotage::trigger;
 use sabot_engine::Sabotage;
@@ -15,6 +15,14 @@ pub(in super::super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     sabotages.extend(on_stamps(delivery));
     sabotages.extend(on_forms(target));
     sabotages.extend(on_declaration(target));
+    let matched = delivery.answers.matched.clone();
+    let mistake = "the answer does not say whether the message is known";
+    sabotages.push(answers(&[ID], "answer-silent", mistake, target, move |response| {
+        let mut answer: Map<String, Value> = serde_json::from_slice(&response.body).unwrap_or_default();
+        if answer.remove(&matched).is_some() {
+            response.body = Value::Object(answer).to_string().into();
+        }
+    }));
     sabotages
 }
 
@@ -140,18 +148,43 @@ fn times<'a>(
     event.iter_mut().filter(|(field, _)| delivery.payload.times.contains(field)).map(|(_, value)| value)
 }
 
+type ChangeList = dyn Fn(&mut Vec<Value>) + Send + Sync;
+
 /// What the target says of itself.
 fn on_declaration(target: &Target) -> Vec<Sabotage<Lane>> {
     let names = &target.delivery.declared;
-    let rewriting = |name: &str, mistake: &str, change: fn(&mut Vec<Value>, &str)| {
-        let (events, event) = (names.events.clone(), names.event.clone());
+    let rewriting_list = |name: &str, mistake: &str, list: &str, change: Box<ChangeList>| {
+        let list = list.to_owned();
         listing(&[ID], name, mistake, target, (&names.path, &names.credential), move |declared| {
-            if let Some(Value::Array(events)) = declared.get_mut(&events) {
-                change(events, &event);
+            if let Some(Value::Array(entries)) = declared.get_mut(&list) {
+                change(entries);
             }
         })
     };
+    let rewriting = |name: &str, mistake: &str, change: fn(&mut Vec<Value>, &str)| {
+        let event = names.event.clone();
+        rewriting_list(name, mistake, &names.events, Box::new(move |events| change(events, &event)))
+    };
+    let classification = names.classification.clone();
+    let mistake = "what an event is declared to mean and what it does drift apart";
+    let drifted = rewriting_list(
+        "declared-otherwise",
+        mistake,
+        &names.events,
+        Box::new(move |events| {
+            if let Some((first, others)) = events.split_first_mut()
+                && let Some(last) = others.last()
+            {
+                first[&classification] = last[&classification].clone();
+            }
+        }),
+    );
+    let mistake = "the order in which a tie is decided is changed in one place";
+    let tie =
+        rewriting_list("tie-declared-otherwise", mistake, &names.severity, Box::new(|words| words.reverse()));
     vec![
+        drifted,
+        tie,
         rewriting("declared-not-handled", "an event is declared and nobody handles it", |events, event| {
             if let Some(mut further) = events.first().cloned() {
                 further[event] = "read_aloud".into();
