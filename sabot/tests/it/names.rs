@@ -1,6 +1,6 @@
 //! Names come from the target: no string literal of the judges equals one of the default target's names.
 
-use sabot_target::Target;
+use sabot_target::{Delivery, Target};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -47,9 +47,49 @@ fn names() -> BTreeSet<String> {
     for row in &readiness.matrix {
         names.insert(row.dependency.clone());
     }
+    names.extend(delivery_names(&target.delivery));
     // What is not there (a database without a migration) is named by nothing.
     names.remove("");
     names
+}
+
+/// Words so common that they mean other things too: readiness renames a field to `error`, SQL comes in `raw` form.
+const COMMON: [&str; 3] = ["error", "events", "raw"];
+
+/// Every name in the description of delivery.
+fn delivery_names(delivery: &Delivery) -> Vec<String> {
+    let Delivery { webhook, answers, payload, ledger, events, audit, cursor, .. } = delivery;
+    let Delivery { declared, forwarder, overdue, metrics, marks, standing, .. } = delivery;
+    let single = [
+        [&delivery.provider, &delivery.database, &standing.accepted, &standing.dropped].to_vec(),
+        [&webhook.path, &webhook.secret, &webhook.secret_env].to_vec(),
+        webhook.previous_secret.iter().chain(&webhook.previous_secret_env).collect(),
+        webhook.secret_file_env.iter().collect(),
+        [&answers.ok, &answers.matched, &answers.event, &answers.skipped, &answers.accepted].to_vec(),
+        [&answers.invalid, &answers.error, &answers.error_code, &answers.error_message].to_vec(),
+        [&payload.event, &payload.message_id, &payload.recipient, &payload.link, &payload.reason].to_vec(),
+        payload.times.iter().chain(payload.further.iter().map(|(name, _)| name)).collect(),
+        [&ledger.table, &ledger.audit_id, &ledger.sent_at, &ledger.provider, &ledger.provider_id].to_vec(),
+        [&ledger.recipient, &ledger.template_kind, &ledger.classification, &ledger.delivered_at].to_vec(),
+        [&events.table, &events.recipient_digest, &events.event, &events.event_time, &events.raw].to_vec(),
+        [&events.link, &events.received_at, &events.once].to_vec(),
+        [&audit.table, &audit.id, &audit.kind, &audit.team_id, &audit.actor, &audit.summary].to_vec(),
+        [&audit.payload, &audit.created_at, &audit.recipient, &audit.refused].to_vec(),
+        [&cursor.table, &cursor.name, &cursor.position, &cursor.row].to_vec(),
+        [&declared.path, &declared.events, &declared.stamps, &declared.spellings, &declared.severity]
+            .to_vec(),
+        [&forwarder.send_path, &forwarder.answered_id, &forwarder.idempotency_key].to_vec(),
+        [&forwarder.recipient, &forwarder.claims.0, &forwarder.claims.1, &forwarder.poll_env].to_vec(),
+        [&forwarder.lease_env, &forwarder.send_limit_env, &forwarder.retry_env].to_vec(),
+        forwarder.registry.iter().filter(|word| word.starts_with("sabot")).collect(),
+        forwarder.kinds.iter().map(|kind| &kind.kind).collect(),
+        [&overdue.path, &overdue.messages, &overdue.after_env].to_vec(),
+        [&metrics.path, &metrics.overdue, &metrics.messages, &metrics.unavailable, &metrics.refused].to_vec(),
+        [&marks.store, &marks.ledger, &marks.claim, &marks.sent, &marks.cursor, &marks.overdue].to_vec(),
+        delivery.undocumented.iter().chain(&delivery.severity).collect(),
+        delivery.documented.iter().flat_map(|event| &event.spellings).collect(),
+    ];
+    single.concat().into_iter().filter(|name| !COMMON.contains(&name.as_str())).cloned().collect()
 }
 
 /// The contents of every plain string literal of a source file, its tests and comments left out.

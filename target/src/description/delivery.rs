@@ -60,6 +60,8 @@ pub struct Webhook {
     pub secret_env: String,
     /// See [`secret_env`](Self::secret_env).
     pub previous_secret_env: Option<String>,
+    /// The one that names a file with the first.
+    pub secret_file_env: Option<String>,
     /// The fewest characters that a secret may have.
     pub shortest_secret: usize,
     /// The most bytes of a single event.

@@ -60,6 +60,7 @@ fn webhook() -> Webhook {
         previous_secret: Some("brevo_webhook_secret_previous".into()),
         secret_env: "SABOT_BREVO_WEBHOOK_SECRET".into(),
         previous_secret_env: Some("SABOT_BREVO_WEBHOOK_SECRET_PREVIOUS".into()),
+        secret_file_env: Some("SABOT_BREVO_WEBHOOK_SECRET_FILE".into()),
         shortest_secret: 16,
         event_limit: 16 * 1024,
         array_limit: 1024 * 1024,
