@@ -1,19 +1,27 @@
 //! The delivery track: every email's fate is known, whatever the provider sends, repeats, or sends out of order.
 
+mod accepted_too_long;
 mod auth;
 mod batch;
 mod bounce;
+mod cause;
+mod cursor;
 mod desk;
 mod early;
 mod event;
+mod forwarder_crash;
 mod law;
 mod malformed;
 mod metrics;
+mod no_renderer;
 mod order;
 mod outage;
+mod outbox;
 mod post;
 mod replay;
 mod roundtrip;
+mod seen;
+mod sender_domain;
 mod sql;
 mod storm;
 mod tamper;
@@ -38,6 +46,11 @@ pub(crate) fn checks() -> Vec<Check<Lane>> {
         unknown::check(),
         auth::check(),
         outage::check(),
+        forwarder_crash::check(),
+        no_renderer::check(),
+        cursor::check(),
+        accepted_too_long::check(),
+        sender_domain::check(),
     ]
 }
 
@@ -55,6 +68,11 @@ pub(crate) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
         unknown::sabotages(target),
         auth::sabotages(target),
         outage::sabotages(target),
+        forwarder_crash::sabotages(target),
+        no_renderer::sabotages(target),
+        cursor::sabotages(target),
+        accepted_too_long::sabotages(target),
+        sender_domain::sabotages(target),
     ]
     .concat()
 }

@@ -3,6 +3,7 @@
 pub(crate) mod composed;
 pub(crate) mod json;
 pub(crate) mod process;
+pub(crate) mod reaction;
 pub(crate) mod rules;
 pub(crate) mod schema;
 pub(crate) mod setting;

@@ -1,0 +1,146 @@
+//! What turns `delivery.forwarder-crash` red.
+
+use super::ID;
+use crate::delivery::cause::{knock, sends};
+use crate::delivery::sql::{ident, literal};
+use crate::sabotage::reaction;
+use crate::sabotage::rules::{self, MakeRules, SetRules};
+use crate::sabotage::setting;
+use crate::sabotage::trigger::{self, Trigger};
+use sabot_engine::{Sabotage, Sort};
+use sabot_target::{Delivery, Lane, Target};
+use sabot_wire::http::{Match, Request, Rule, Shown};
+use serde_json::Value;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub(in crate::delivery) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
+    let delivery = &target.delivery;
+    let forwarder = &delivery.forwarder;
+    let before_send = |name: &str, mistake: &str, statement: String| {
+        let database = (delivery.database.as_str(), statement);
+        let recipient = forwarder.recipient.clone();
+        let of = move |request: &Request| text_at(request, &recipient);
+        reaction::before_requests(&[ID], name, mistake, &sends(delivery), database, of, knock())
+    };
+    vec![
+        before_send(
+            "ledger-before-send",
+            "the ledger is written first, so that nothing is ever sent twice",
+            entered(delivery),
+        ),
+        before_send(
+            "cursor-before-send",
+            "the cursor is moved when a row is read, not when it is done",
+            moved(delivery),
+        ),
+        setting::turned(
+            &[ID],
+            "endless-lease",
+            "the lease is made so long that it outlives whoever held it by an hour",
+            vec![(forwarder.service.clone(), vec![(forwarder.lease_env.clone(), "1h".into())])],
+        ),
+        trigger::put(
+            &[ID],
+            "claim-not-kept",
+            "claims are given back at once, and the row is everybody's while it is being sent",
+            &Trigger {
+                database: delivery.database.clone(),
+                table: ident(&forwarder.claims.table),
+                fires: "AFTER INSERT OR UPDATE",
+                body: format!(
+                    "DELETE FROM {} WHERE {id} = NEW.{id};",
+                    ident(&forwarder.claims.table),
+                    id = ident(&forwarder.claims.audit_id)
+                ),
+                deferred: false,
+            },
+        ),
+        a_key_for_each_try(delivery),
+        on_sends(delivery, "retried-within", "the HTTP client repeats requests by itself", |sends| {
+            Rule::on(sends).repeat(2, Shown::First)
+        }),
+    ]
+}
+
+/// A ledger row as it will be, for the email to `$1`.
+fn entered(delivery: &Delivery) -> String {
+    let (ledger, audit) = (&delivery.ledger, &delivery.audit);
+    let columns = [
+        &ledger.audit_id,
+        &ledger.sent_at,
+        &ledger.provider,
+        &ledger.recipient,
+        &ledger.template_kind,
+        &ledger.classification,
+    ];
+    format!(
+        "INSERT INTO {} ({}) SELECT {}, now(), {}, '', {}, {} FROM {} WHERE {} ON CONFLICT DO NOTHING",
+        ident(&ledger.table),
+        columns.map(|column| ident(column)).join(", "),
+        ident(&audit.id),
+        literal(&delivery.provider),
+        ident(&audit.kind),
+        literal(&delivery.standing.accepted),
+        ident(&audit.table),
+        to_it(delivery),
+    )
+}
+
+/// The cursor on the email to `$1`.
+fn moved(delivery: &Delivery) -> String {
+    let (cursor, audit) = (&delivery.cursor, &delivery.audit);
+    format!(
+        "UPDATE {} SET {position} = GREATEST({position}, (SELECT max({}) FROM {} WHERE {})) WHERE {} = {}",
+        ident(&cursor.table),
+        ident(&audit.id),
+        ident(&audit.table),
+        to_it(delivery),
+        ident(&cursor.name),
+        literal(&cursor.row),
+        position = ident(&cursor.position),
+    )
+}
+
+fn to_it(delivery: &Delivery) -> String {
+    format!("{} ->> {} = $1", ident(&delivery.audit.payload), literal(&delivery.audit.recipient))
+}
+
+fn text_at(request: &Request, pointer: &str) -> Option<String> {
+    let body: Value = serde_json::from_slice(&request.body).ok()?;
+    body.pointer(pointer)?.as_str().map(str::to_owned)
+}
+
+fn a_key_for_each_try(delivery: &Delivery) -> Sabotage<Lane> {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let pointer = delivery.forwarder.idempotency_key.clone();
+    on_sends(delivery, "a-key-for-each-try", "the idempotency key is made when a request is", move |sends| {
+        let pointer = pointer.clone();
+        Rule::on(sends).rewrite_request(move |request| {
+            let Ok(mut body) = serde_json::from_slice::<Value>(&request.body) else { return };
+            if let Some(key) = body.pointer_mut(&pointer) {
+                let number = LAST.fetch_add(1, Ordering::Relaxed);
+                *key = format!("5ab07000-0000-4000-8000-{number:012x}").into();
+                request.body = body.to_string().into();
+            }
+        })
+    })
+}
+
+/// A rule on the requests to send.
+fn on_sends(
+    delivery: &Delivery,
+    name: &str,
+    mistake: &str,
+    rule: impl Fn(Match) -> Rule + Send + Sync + 'static,
+) -> Sabotage<Lane> {
+    let (requests, rule) = (sends(delivery), Arc::new(rule));
+    let service = requests.service.clone();
+    let set: Arc<SetRules> = Arc::new(move |instance| {
+        let rule = rule(Match::path(&requests.path));
+        let tally = instance.http(&requests.wire).map(|wire| wire.set(rule).tally().clone());
+        Box::pin(async { Ok(vec![tally?]) })
+    });
+    let make: Arc<MakeRules> = Arc::new(move |_| set.clone());
+    rules::knocked(&[ID], name, mistake, (Sort::Http, &service), knock(), make)
+}

@@ -1,0 +1,67 @@
+//! Sabotage that reacts: while a request of a service is held on its wire, what the faulty program would have done by
+//! then is done by SQL.
+
+use super::rules::{self, Knock, MakeRules, SetRules};
+use sabot_engine::{Context as _, Judgement, Sabotage, Sort};
+use sabot_target::Lane;
+use sabot_wire::http::{Match, Request, Rule};
+use std::sync::Arc;
+
+/// Where requests are held.
+#[derive(Debug, Clone)]
+pub(crate) struct Requests {
+    /// The service that makes them.
+    pub(crate) service: String,
+    /// Its wire to whom it asks.
+    pub(crate) wire: String,
+    /// The path that it asks for.
+    pub(crate) path: String,
+}
+
+/// Runs a statement in `database` at each request, before it is sent on. `of` gives the statement's one parameter, a
+/// text; a request without it passes.
+pub(crate) fn before_requests(
+    turns_red: &[&'static str],
+    name: &str,
+    mistake: &str,
+    requests: &Requests,
+    (database, statement): (&str, String),
+    of: impl Fn(&Request) -> Option<String> + Send + Sync + 'static,
+    knock: Arc<Knock>,
+) -> Sabotage<Lane> {
+    let (database, of, statement) = (database.to_owned(), Arc::new(of), Arc::new(statement));
+    let (wire, path) = (requests.wire.clone(), requests.path.clone());
+    let make: Arc<MakeRules> = Arc::new(move |lane| {
+        let (wire, path, url) = (wire.clone(), path.clone(), lane.database_url(&database));
+        let (of, statement) = (of.clone(), statement.clone());
+        let set: Arc<SetRules> = Arc::new(move |instance| {
+            let (rule, mut held) = Rule::on(Match::path(&path)).hold_request();
+            let tally = instance.http(&wire).map(|wire| wire.set(rule).tally().clone());
+            let (of, statement, url) = (of.clone(), statement.clone(), url.clone());
+            Box::pin(async move {
+                let tally = tally?;
+                // It ends with its rule.
+                tokio::spawn(async move {
+                    while let Some(held) = held.next().await {
+                        if let Some(parameter) = of(&held.message().request) {
+                            // Where it can't be done the check stays green, and the proof says so.
+                            drop(run(&url, &statement, &parameter).await);
+                        }
+                        held.release();
+                    }
+                });
+                Ok(vec![tally])
+            })
+        });
+        set
+    });
+    rules::knocked(turns_red, name, mistake, (Sort::Http, &requests.service), knock, make)
+}
+
+async fn run(url: &str, statement: &str, parameter: &str) -> Judgement {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;
+    let driver = tokio::spawn(connection);
+    let ran = client.execute(statement, &[&parameter]).await.context("what the faulty program would do");
+    driver.abort();
+    ran.map(drop)
+}
