@@ -79,7 +79,8 @@ fn delivery_names(delivery: &Delivery) -> Vec<String> {
         [&declared.path, &declared.events, &declared.stamps, &declared.spellings, &declared.severity]
             .to_vec(),
         [&forwarder.send_path, &forwarder.answered_id, &forwarder.idempotency_key].to_vec(),
-        [&forwarder.recipient, &forwarder.claims.0, &forwarder.claims.1, &forwarder.poll_env].to_vec(),
+        [&forwarder.recipient, &forwarder.claims.table, &forwarder.claims.due_at, &forwarder.poll_env]
+            .to_vec(),
         [&forwarder.lease_env, &forwarder.send_limit_env, &forwarder.retry_env].to_vec(),
         forwarder.registry.iter().filter(|word| word.starts_with("sabot")).collect(),
         forwarder.kinds.iter().map(|kind| &kind.kind).collect(),
