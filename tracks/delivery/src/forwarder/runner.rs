@@ -137,7 +137,9 @@ impl Runner {
             _ => return Ok(false),
         };
         let lease = self.forwarder.settings.lease;
-        let claimed = claim(&open.session.client, &self.silent, wanted, lease).await?;
+        let in_hand = self.claimed.values().map(|claimed| claimed.row.id);
+        let in_hand: Vec<i64> = in_hand.chain(self.unwritten.iter().map(|done| done.audit_id)).collect();
+        let claimed = claim(&open.session.client, &self.silent, &in_hand, wanted, lease).await?;
         let more = claimed.len() == room;
         let means = Means {
             kinds: self.forwarder.kinds.clone(),

@@ -31,6 +31,9 @@ pub(crate) fn lock_number(provider: &str, provider_id: &str) -> i64 {
 ///
 /// The latest event decides, of several at one time the most severe. The greatest time of an event that stamps is the
 /// time of delivery; it never goes back, not even when old events have been deleted.
+///
+/// Message by message (`LATERAL`), so that each is looked up in the index: of a table that was never analysed the
+/// planner believes that a provider has few events, and would read them all.
 pub(crate) fn ledger_sql(declared: &[DeclaredEvent]) -> String {
     let mut values = String::new();
     for event in declared {
@@ -42,12 +45,14 @@ pub(crate) fn ledger_sql(declared: &[DeclaredEvent]) -> String {
     }
     format!(
         "/* delivery ledger */ WITH declared (event, classification, severity, stamps) AS (VALUES {values}), \
-         told AS (SELECT stored.provider_id, \
-             (array_agg(declared.classification ORDER BY stored.event_time DESC, declared.severity))[1] \
-                 AS classification, \
-             max(stored.event_time) FILTER (WHERE declared.stamps) AS delivered_at \
-             FROM delivery_events AS stored JOIN declared ON declared.event = stored.event \
-             WHERE stored.provider = $1 AND stored.provider_id = ANY($2::text[]) GROUP BY stored.provider_id) \
+         told AS (SELECT message.id AS provider_id, events.classification, events.delivered_at \
+             FROM unnest($2::text[]) AS message (id) CROSS JOIN LATERAL (SELECT \
+                 (array_agg(declared.classification ORDER BY stored.event_time DESC, declared.severity))[1] \
+                     AS classification, \
+                 max(stored.event_time) FILTER (WHERE declared.stamps) AS delivered_at \
+                 FROM delivery_events AS stored JOIN declared ON declared.event = stored.event \
+                 WHERE stored.provider = $1 AND stored.provider_id = message.id) AS events \
+             WHERE events.classification IS NOT NULL) \
          UPDATE forwarder_sent AS ledger \
          SET classification = told.classification, \
              delivered_at = GREATEST(ledger.delivered_at, told.delivered_at) \
