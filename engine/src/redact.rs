@@ -180,7 +180,9 @@ pub fn spellings(secret: &str) -> Vec<(Spelling, String)> {
     let encoded = encoded.into_iter().map(|form| (Spelling::UrlEncoded, form));
     let base64 = (0..3).flat_map(|shift| in_base64(secret, shift)).map(|form| (Spelling::Base64, form));
     let mut seen = HashSet::new();
-    raw.chain(encoded).chain(base64).filter(|(_, form)| seen.insert(form.clone())).collect()
+    // Of a secret of a byte or two nothing may be left between the digits that it shares with its neighbours.
+    let forms = raw.chain(encoded).chain(base64).filter(|(_, form)| !form.is_empty());
+    forms.filter(|(_, form)| seen.insert(form.clone())).collect()
 }
 
 fn upper_case(byte: u8) -> String {
@@ -199,7 +201,8 @@ fn url_encoded(text: &str, encode: fn(u8) -> bool, digits: fn(u8) -> String) -> 
 fn in_base64(secret: &str, shift: usize) -> [String; 2] {
     let mut bytes = vec![b'x'; shift];
     bytes.extend_from_slice(secret.as_bytes());
-    let alone = (shift * 8).div_ceil(6)..bytes.len() * 8 / 6;
+    let begin = (shift * 8).div_ceil(6);
+    let alone = begin..(bytes.len() * 8 / 6).max(begin);
     [STANDARD_NO_PAD.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes)]
         .map(|encoded| encoded[alone.clone()].to_owned())
 }
@@ -240,6 +243,14 @@ mod tests {
         for prefix in ["", "u:", "us:", "user:"] {
             let encoded = STANDARD_NO_PAD.encode(format!("{prefix}{SECRET}"));
             assert!(masked(&encoded[..prefix.len() * 4 / 3 + 15]).contains(MASK), "{prefix}");
+        }
+    }
+
+    #[test]
+    fn the_shortest_secrets_have_no_empty_spelling() {
+        assert!(spellings("").is_empty());
+        for secret in ["a", "ab", "é"] {
+            assert!(spellings(secret).iter().all(|(_, form)| !form.is_empty()), "{secret}");
         }
     }
 
