@@ -63,13 +63,16 @@ pub(crate) struct Owner {
     pub(crate) folder: PathBuf,
 }
 
+/// What makes a test binary play a role.
+pub(crate) const PLAY: [&str; 3] = ["--exact", "owner::plays_the_owner_when_told_to", "--nocapture"];
+
 /// The command that plays this role, with servers in `place`.
 pub(crate) fn command(role: &str, place: &Path) -> Command {
     // Whoever runs the tests may be deaf to Ctrl-C, as a job in the background is, and children inherit that.
     let mut command = Command::new("env");
     command.arg("--default-signal=INT,QUIT").arg(std::env::current_exe().unwrap());
     command.env(ROLE, role).env(PLACE, place).stdin(Stdio::null());
-    command.args(["--exact", "owner::plays_the_owner_when_told_to", "--nocapture"]);
+    command.args(PLAY);
     command
 }
 

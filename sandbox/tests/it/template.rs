@@ -67,10 +67,7 @@ fn an_ordinary_user_needs_no_root() {
     std::fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     let inner = with_cache(&place.path().join("cache"), place.path());
     let mut command = Command::new("setpriv");
-    command
-        .args(["--reuid", "65534", "--regid", "65534", "--clear-groups"])
-        .arg(program)
-        .args(inner.get_args());
+    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]).arg(program).args(PLAY);
     command.envs(inner.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir("/");
     let mut owner = Owner::spawn(command);
     let folder = owner.folder.clone();
