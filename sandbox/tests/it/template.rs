@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::look::place;
-use crate::owner::{Owner, command};
+use crate::owner::{Owner, PLAY, command};
 
 fn with_cache(cache: &Path, place: &Path) -> Command {
     let mut command = command("return", place);
