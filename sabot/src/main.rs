@@ -3,6 +3,7 @@
 mod catalogue;
 mod cli;
 mod commands;
+mod files;
 mod reports;
 mod signals;
 
@@ -21,6 +22,7 @@ fn main() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    files::raise_limit();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
