@@ -1,7 +1,8 @@
 //! `delivery.cursor`: no audit row is passed over that commits late, and a lost cursor neither replays nor loses.
 
 use super::cause::knock;
-use super::outbox::{Mail, Outbox, PATIENCE, connect};
+use super::desk::connect;
+use super::outbox::{Mail, Outbox, PATIENCE};
 use super::sql::{ident, literal};
 use super::tamper::on_ledger;
 use crate::sabotage::rules::{self, MakeRules, SetRules};

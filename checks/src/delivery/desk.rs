@@ -2,7 +2,7 @@
 //! front of the target, reads what became of them, and takes its rows away again.
 
 use super::post::{self, Reply};
-use super::sql::{ident, ledger_of};
+use super::sql::{accepted_columns, ident, ledger_of};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use sabot_engine::{Context as _, Judgement};
 use sabot_target::{Delivery, Instance, Lane};
@@ -63,8 +63,7 @@ pub(crate) struct Desk<'a> {
 impl<'a> Desk<'a> {
     pub(crate) async fn open(lane: &'a Lane) -> Judgement<Self> {
         let delivery = delivery(lane);
-        let client =
-            lane.database(&delivery.database).await.context("reaching the database past the wires")?;
+        let client = connect(lane).await?;
         let secret = post::secret(lane, &delivery.webhook.secret)?;
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         let begun = i64::try_from(now).unwrap_or_default() - DAY;
@@ -80,21 +79,11 @@ impl<'a> Desk<'a> {
     pub(crate) async fn messages(&self, count: usize) -> Judgement<Vec<Message>> {
         let messages: Vec<_> = (0..count).map(|_| self.unknown()).collect();
         let ledger = &self.delivery.ledger;
-        let columns = [
-            &ledger.audit_id,
-            &ledger.sent_at,
-            &ledger.provider,
-            &ledger.provider_id,
-            &ledger.recipient,
-            &ledger.template_kind,
-            &ledger.classification,
-        ];
-        let columns: Vec<_> = columns.into_iter().map(|column| ident(column)).collect();
         let insert = format!(
             "INSERT INTO {} ({}) SELECT own.audit_id, to_timestamp($3::float8), $4, own.id, 'a***@example.com', $5, $6
              FROM unnest($1::bigint[], $2::text[]) AS own (audit_id, id)",
             ident(&ledger.table),
-            columns.join(", "),
+            accepted_columns(ledger),
         );
         let audit_ids: Vec<_> = messages.iter().map(|message| message.audit_id).collect();
         let ids: Vec<_> = messages.iter().map(|message| message.id.as_str()).collect();
@@ -184,6 +173,11 @@ impl<'a> Desk<'a> {
 
 fn ids(messages: &[Message]) -> Vec<&str> {
     messages.iter().map(|message| message.id.as_str()).collect()
+}
+
+/// A connection to the database of ledger, events and audit log, past the wires.
+pub(crate) async fn connect(lane: &Lane) -> Judgement<Client> {
+    lane.database(&delivery(lane).database).await.context("reaching the database past the wires")
 }
 
 /// What the lane's target promises about delivery.

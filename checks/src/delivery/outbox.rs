@@ -1,7 +1,7 @@
 //! The outbox of a check: it causes emails by audit rows of its own, past the wires, and looks at what the provider was
 //! asked, what it took, and what the ledger says of it.
 
-use super::desk::delivery;
+use super::desk::{connect, delivery};
 use super::sql::ident;
 use sabot_engine::{CannotTell, Context as _, Judgement};
 use sabot_target::brevo::{Brevo, Call};
@@ -199,11 +199,6 @@ impl<'a> Outbox<'a> {
         self.client.execute(&update, &[&mail.audit_id]).await.context("ending a lease")?;
         Ok(())
     }
-}
-
-/// A connection to the database with the audit log, past the wires.
-pub(crate) async fn connect(lane: &Lane) -> Judgement<Client> {
-    lane.database(&delivery(lane).database).await.context("reaching the database past the wires")
 }
 
 /// A kind that emails.

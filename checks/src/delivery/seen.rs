@@ -129,21 +129,21 @@ pub(super) async fn follows(cx: &Cx<'_, Lane>, gauge: Gauge<'_>, count: i64) -> 
     Ok(())
 }
 
-/// Leaves a gauge out of what the webhook's service measures.
+/// Leaves a metric out of what the webhook's service measures.
 pub(super) fn unmeasured(
     turns_red: &[&'static str],
     name: &str,
     mistake: &str,
     target: &Target,
-    gauge: &str,
+    metric: &str,
 ) -> Sabotage<Lane> {
     let delivery = &target.delivery;
-    let (path, gauge) = (delivery.metrics.path.clone(), gauge.to_owned());
+    let (path, metric) = (delivery.metrics.path.clone(), metric.to_owned());
     let without = json::inbound(move || {
-        let gauge = gauge.clone();
+        let metric = metric.clone();
         Rule::on(Match::path(&path)).rewrite_response(move |response| {
             let text = String::from_utf8_lossy(&response.body).into_owned();
-            let kept: Vec<_> = text.lines().filter(|line| !line.starts_with(&gauge)).collect();
+            let kept: Vec<_> = text.lines().filter(|line| !line.starts_with(&metric)).collect();
             if kept.len() < text.lines().count() {
                 response.body = (kept.join("\n") + "\n").into();
             }

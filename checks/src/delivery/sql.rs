@@ -3,6 +3,7 @@
 use super::desk::{Row, Stored};
 use sabot_engine::{Context as _, Judgement};
 use sabot_target::Delivery;
+use sabot_target::delivery::Ledger;
 use std::collections::BTreeMap;
 use tokio_postgres::Client;
 
@@ -15,6 +16,21 @@ pub(crate) fn ident(name: &str) -> String {
 /// `text` as a literal of SQL.
 pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
+}
+
+/// The columns of a ledger row when the provider has taken the message, in this order: audit id, time of sending,
+/// provider, its message id, recipient, template, classification.
+pub(crate) fn accepted_columns(ledger: &Ledger) -> String {
+    let columns = [
+        &ledger.audit_id,
+        &ledger.sent_at,
+        &ledger.provider,
+        &ledger.provider_id,
+        &ledger.recipient,
+        &ledger.template_kind,
+        &ledger.classification,
+    ];
+    columns.map(|column| ident(column)).join(", ")
 }
 
 /// A time as microseconds since 1970, exactly.

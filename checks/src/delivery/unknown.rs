@@ -4,7 +4,7 @@ use super::desk::Desk;
 use super::early;
 use super::event::Event;
 use super::law::sketch_row;
-use super::sql::{ident, literal};
+use super::sql::{accepted_columns, ident, literal};
 use super::tamper::{after_arrival, answers, before_storing, of_event};
 use crate::sabotage::trigger;
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
@@ -85,22 +85,12 @@ fn dropped(delivery: &Delivery) -> Sabotage<Lane> {
 
 fn invented(delivery: &Delivery) -> Sabotage<Lane> {
     let (ledger, events) = (&delivery.ledger, &delivery.events);
-    let columns = [
-        &ledger.audit_id,
-        &ledger.sent_at,
-        &ledger.provider,
-        &ledger.provider_id,
-        &ledger.recipient,
-        &ledger.template_kind,
-        &ledger.classification,
-    ];
-    let columns: Vec<_> = columns.into_iter().map(|column| ident(column)).collect();
     let body = format!(
         "IF NOT EXISTS (SELECT FROM {table} WHERE {of}) THEN INSERT INTO {table} ({columns}) VALUES \
          (-abs(hashtextextended(NEW.{id}, 0)), now(), NEW.{provider}, NEW.{id}, '', '', {accepted}); END IF;",
         table = ident(&ledger.table),
         of = of_event(delivery),
-        columns = columns.join(", "),
+        columns = accepted_columns(ledger),
         id = ident(&events.provider_id),
         provider = ident(&events.provider),
         accepted = literal(&delivery.standing.accepted),
