@@ -25,6 +25,9 @@ const MESSAGES: usize = 200;
 const AT_ONCE: usize = 8;
 const WAIT: Duration = Duration::from_millis(50);
 
+/// How many commits lose their connection.
+const CUTS: u64 = 3;
+
 /// How often an event is sent at most.
 const TRIES: usize = 200;
 
@@ -66,6 +69,42 @@ struct Progress {
     status: u16,
 }
 
+impl Progress {
+    /// Answers that asked for the event again, and those that never came.
+    const fn troubled(&self) -> usize {
+        self.repeated + self.silent
+    }
+
+    /// Events that the provider will not send again.
+    const fn ended(&self) -> usize {
+        self.acknowledged + self.discarded
+    }
+}
+
+/// How much of each fault was met: troubled answers under the first two, connections cut by the third.
+#[derive(Debug, Clone, Copy, Default)]
+struct Felt {
+    refused: usize,
+    hung: usize,
+    cut: u64,
+}
+
+impl Felt {
+    /// A fault that nothing met, so that nothing is known of how it is borne.
+    const fn missed(&self) -> Option<&'static str> {
+        match self {
+            Self { refused: 0, .. } => Some("refused connections"),
+            Self { hung: 0, .. } => Some("hung"),
+            Self { cut: 0, .. } => Some("lost its connection at the commit"),
+            _ => None,
+        }
+    }
+
+    fn sketch(&self) -> String {
+        format!("{}, {}, {}", self.refused, self.hung, self.cut)
+    }
+}
+
 async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let desk = &Desk::open(cx.lane()).await?;
     let delivery = desk.delivery;
@@ -86,6 +125,31 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let (_, felt) = (streamed?, felt?);
     let seen = *progress.borrow();
     cx.examined(events.len());
+    answers(cx, &seen);
+    let counted = metric(desk.lane, instance, unavailable).await?.unwrap_or_default() - before;
+    if seen.repeated > 0 && counted < 1.0 {
+        let expected = format!("above zero after {} such answers", seen.repeated);
+        cx.find(Finding::new(
+            format!("the counter {unavailable}"),
+            expected,
+            format!("{counted} more than before"),
+        ));
+    }
+    whole(cx, desk, &messages, &events).await?;
+    cx.fact("events", events.len());
+    cx.fact("asked to come again", seen.repeated);
+    cx.fact("troubled while refused, hung, cut", felt.sketch());
+    desk.clear(&messages).await?;
+    match felt.missed() {
+        Some(fault) if !cx.is_red() => {
+            Err(CannotTell::new(format!("the stream of events did not feel that the database {fault}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What the provider makes of the answers.
+fn answers(cx: &Cx<'_, Lane>, seen: &Progress) {
     for (subject, expected, count, observed) in [
         (
             "the answers",
@@ -105,20 +169,6 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
             cx.find(Finding::new(subject, expected, observed));
         }
     }
-    let counted = metric(desk.lane, instance, unavailable).await?.unwrap_or_default() - before;
-    if seen.repeated > 0 && counted < 1.0 {
-        let expected = format!("above zero after {} such answers", seen.repeated);
-        cx.find(Finding::new(
-            format!("the counter {unavailable}"),
-            expected,
-            format!("{counted} more than before"),
-        ));
-    }
-    whole(cx, desk, &messages, &events).await?;
-    cx.fact("events", events.len());
-    cx.fact("asked to come again", seen.repeated);
-    cx.fact("faults felt", felt.join(", "));
-    desk.clear(&messages).await
 }
 
 /// For each message an event that stamps and a later one that does not.
@@ -162,43 +212,38 @@ async fn provider(
     Ok(())
 }
 
-/// Takes the database away three times, each time until the stream has felt it, and says how often it did.
+/// Takes the database away three times, each time until the stream has felt it, and says how much it felt.
 async fn faults(
     desk: &Desk<'_>,
     instance: &Instance,
     mut watched: watch::Receiver<Progress>,
     events: usize,
-) -> Judgement<Vec<String>> {
+) -> Judgement<Felt> {
     let wire = instance.postgres(&desk.delivery.webhook.database_wire)?;
-    let mut felt = Vec::new();
-    for (part, fault) in ["refused", "hung", "cut at the commit"].into_iter().enumerate() {
-        let far = events * (part + 1) / 5;
-        if !comes_to(&mut watched, |progress| ended(progress) >= far).await {
-            break;
+    let mut felt = Felt::default();
+    for (part, mode) in [Mode::Refuse, Mode::Hang].into_iter().enumerate() {
+        if !comes_to(&mut watched, |progress| progress.ended() >= events * (part + 1) / 5).await {
+            return Ok(felt);
         }
-        let before = watched.borrow().repeated + watched.borrow().silent;
-        match fault {
-            "refused" => wire.set_mode(Mode::Refuse).context("refusing connections to the database")?,
-            "hung" => wire.set_mode(Mode::Hang).context("hanging the database")?,
-            _ => {
-                let commit = pg::Match::regex(r"(?i)^\s*(COMMIT|END)\b")
-                    .map_err(|error| CannotTell::new(error.to_string()))?;
-                wire.set(pg::Rule::on(commit).nth(Nth::UpTo(3)).cut(CutAt::Sent)).await?;
-            }
-        }
-        let shows = |progress: &Progress| {
-            progress.repeated + progress.silent >= before + AT_ONCE || ended(progress) >= events
-        };
-        // A cut may be healed within the request that met it; the others last until they are felt.
-        let felt_it = part == 2 || comes_to(&mut watched, shows).await;
+        let before = watched.borrow().troubled();
+        wire.set_mode(mode).context("taking the database away")?;
+        let _felt = comes_to(&mut watched, |progress| {
+            progress.troubled() >= before + AT_ONCE || progress.ended() >= events
+        })
+        .await;
         wire.set_mode(Mode::Pass).context("giving the database back")?;
-        felt.push(format!("{fault}: {}", if felt_it { "yes" } else { "no" }));
+        let troubled = watched.borrow().troubled() - before;
+        *(if part == 0 { &mut felt.refused } else { &mut felt.hung }) = troubled;
+    }
+    if comes_to(&mut watched, |progress| progress.ended() >= events * 3 / 5).await {
+        let commit = pg::Match::regex(r"(?i)^\s*(COMMIT|END)\b")
+            .map_err(|error| CannotTell::new(error.to_string()))?;
+        let cut = wire.set(pg::Rule::on(commit).nth(Nth::UpTo(CUTS)).cut(CutAt::Sent)).await?;
+        // A cut may be healed within the request that met it, so it is counted on the wire.
+        let _ended = comes_to(&mut watched, |progress| progress.ended() >= events).await;
+        felt.cut = cut.tally().applied();
     }
     Ok(felt)
-}
-
-fn ended(progress: &Progress) -> usize {
-    progress.acknowledged + progress.discarded
 }
 
 async fn comes_to(watched: &mut watch::Receiver<Progress>, shows: impl Fn(&Progress) -> bool) -> bool {

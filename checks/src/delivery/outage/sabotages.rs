@@ -3,13 +3,14 @@
 use super::super::desk::Desk;
 use super::super::event::Event;
 use super::super::post::{self, JSON};
+use super::super::seen::unmeasured;
 use super::super::tamper::{self, calls};
 use super::ID;
 use crate::sabotage::json;
-use crate::sabotage::rules::{self, Knock, MakeRules, Place};
+use crate::sabotage::rules::{self, Knock, MakeRules};
 use sabot_engine::{Context as _, Sabotage, Sort};
 use sabot_target::{Lane, Target};
-use sabot_wire::http::{Match, Response, Rule};
+use sabot_wire::http::{Response, Rule};
 use sabot_wire::pg::Mode;
 use sabot_wire::rule::Nth;
 use serde_json::Value;
@@ -17,19 +18,7 @@ use std::sync::Arc;
 
 pub(in super::super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     let repeated = target.delivery.webhook.repeated.clone();
-    let (metrics, webhook) = (&target.delivery.metrics, target.delivery.webhook.clone());
-    let (counter, path) = (metrics.unavailable.clone(), metrics.path.clone());
-    let silent = json::inbound(move || {
-        let counter = counter.clone();
-        Rule::on(Match::path(&path)).rewrite_response(move |response| {
-            let text = String::from_utf8_lossy(&response.body).into_owned();
-            let kept: Vec<_> = text.lines().filter(|line| !line.starts_with(&counter)).collect();
-            if kept.len() < text.lines().count() {
-                response.body = (kept.join("\n") + "\n").into();
-            }
-        })
-    });
-    let place = Place { service: &webhook.service, path: &metrics.path, under: None };
+    let unavailable = &target.delivery.metrics.unavailable;
     vec![
         while_away(
             target,
@@ -51,7 +40,13 @@ pub(in super::super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
         }),
         acknowledged_early(target),
         hangs(target),
-        rules::http(&[ID], "not-counted", "nobody counts the answers that ask to come again", &place, silent),
+        unmeasured(
+            &[ID],
+            "not-counted",
+            "nobody counts the answers that ask to come again",
+            target,
+            unavailable,
+        ),
     ]
 }
 
