@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use tokio::task::{Id, JoinSet};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -18,6 +18,9 @@ use crate::store::{Session, ledger_sql};
 /// How long the database may take for one statement, and for one turn.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(5);
 const TURN_LIMIT: Duration = Duration::from_secs(10);
+
+/// How long a turn may go on once the service ends: with a database that hangs there is nothing to wait for.
+const LAST_TURN: Duration = Duration::from_secs(1);
 
 /// The longest pause after an answer that blames the account: it ends when somebody mends it, and then soon.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
@@ -68,8 +71,16 @@ impl Runner {
             if looking {
                 next_look = Instant::now() + self.forwarder.settings.poll;
             }
+            let more = tokio::select! {
+                more = self.turn(looking) => more,
+                () = last_moment(&ending) => {
+                    // What this turn was about is unknown now, and so is its connection.
+                    self.open = None;
+                    break;
+                }
+            };
             // With a full house there may be more where that came from: no reason to wait for the next look.
-            if self.turn(looking).await {
+            if more {
                 next_look = Instant::now();
             }
             tokio::select! {
@@ -218,11 +229,20 @@ impl Runner {
             }
         };
         let _ended = timeout(limit, in_flight).await;
+        if self.unwritten.is_empty() {
+            return;
+        }
         self.turn(false).await;
         if !self.unwritten.is_empty() {
             tracing::error!(rows = self.unwritten.len(), "emails were sent and could not be written down");
         }
     }
+}
+
+/// When a turn must be over, of a service that ends.
+async fn last_moment(ending: &CancellationToken) {
+    ending.cancelled().await;
+    sleep(LAST_TURN).await;
 }
 
 async fn open(config: &tokio_postgres::Config) -> Result<Open, TurnError> {
