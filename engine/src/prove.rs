@@ -116,7 +116,13 @@ fn symptoms_only<L>(checks: &[Arc<Check<L>>], proofs: &[Proof]) -> Vec<String> {
                 && proof.turns_red.iter().any(|named| named == id)
         })
     };
-    let shown = |id: &str| proofs.iter().any(|proof| proof.turns_red.iter().any(|named| named == id));
+    // Doing nothing names every check and shows nothing of any.
+    let shown = |id: &str| {
+        proofs
+            .iter()
+            .filter(|proof| proof.sabotage != DO_NOTHING)
+            .any(|proof| proof.turns_red.iter().any(|named| named == id))
+    };
     checks
         .iter()
         .filter(|check| shown(check.id) && !of_cause(check.id))

@@ -184,6 +184,8 @@ async fn doing_nothing_must_survive() {
     let record = prove_with(vec![seeing("a.one")], vec![]).await;
     // The only check is unproven: nothing but the do-nothing sabotage names it.
     assert_eq!((record.proofs[0].outcome, Exit::of(&record)), (Outcome::NothingSurvived, Exit::Failed));
+    // Nothing was shown of it at all, so not by symptoms alone either.
+    assert!(!record.not_verified.iter().any(|line| line.contains("symptoms")), "{:?}", record.not_verified);
 
     static RUNS: AtomicUsize = AtomicUsize::new(0);
     let moody = judged("a.moody", |cx| {
