@@ -5,6 +5,14 @@ use std::time::Duration;
 use crate::handler::Calls;
 use crate::queue::{Queue, Running, settings};
 
+/// 199 quick ones first, so that a runner claims ahead; then one that does not end, and a hundred behind it.
+async fn quick_ones_around_a_slow_one(queue: &Queue) {
+    let rows = "INSERT INTO pending_propagations (kind, payload, next_attempt_at)
+         SELECT 'grade', CASE WHEN n = 200 THEN '\"wait\"'::jsonb ELSE '\"apply\"' END,
+             now() - interval '1 h' + n * interval '1 s' FROM generate_series(1, 300) AS n";
+    queue.execute(rows).await;
+}
+
 #[tokio::test]
 async fn dispatches_under_way_are_finished() {
     let (queue, mut calls) = (Queue::new().await, Calls::new());
@@ -27,14 +35,7 @@ async fn dispatches_under_way_are_finished() {
 #[tokio::test]
 async fn what_is_not_finished_in_time_is_given_back_as_it_was() {
     let (queue, mut calls) = (Queue::new().await, Calls::new());
-    // Quick ones first, so that it claims ahead; then one that does not end, and others behind it.
-    queue
-        .execute(
-            "INSERT INTO pending_propagations (kind, payload, next_attempt_at)
-             SELECT 'grade', CASE WHEN n = 200 THEN '\"wait\"'::jsonb ELSE '\"apply\"' END,
-                 now() - interval '1 h' + n * interval '1 s' FROM generate_series(1, 300) AS n",
-        )
-        .await;
+    quick_ones_around_a_slow_one(&queue).await;
     let mut settings = settings();
     (settings.concurrency, settings.grace) = (1, Duration::from_millis(10));
     let runner = Running::start(queue.runner(calls.registry(), settings));
@@ -52,13 +53,7 @@ async fn what_is_not_finished_in_time_is_given_back_as_it_was() {
 #[tokio::test]
 async fn a_row_that_waits_for_too_long_is_given_back_instead_of_begun() {
     let (queue, mut calls) = (Queue::new().await, Calls::new());
-    queue
-        .execute(
-            "INSERT INTO pending_propagations (kind, payload, next_attempt_at)
-             SELECT 'grade', CASE WHEN n = 200 THEN '\"wait\"'::jsonb ELSE '\"apply\"' END,
-                 now() - interval '1 h' + n * interval '1 s' FROM generate_series(1, 300) AS n",
-        )
-        .await;
+    quick_ones_around_a_slow_one(&queue).await;
     let mut settings = settings();
     settings.concurrency = 1;
     (settings.lease, settings.dispatch_limit) = (Duration::from_secs(62), Duration::from_secs(60));
