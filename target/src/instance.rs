@@ -61,7 +61,7 @@ impl Wire {
 pub struct Instance {
     target: Arc<Target>,
     service: String,
-    program: PathBuf,
+    program: Mutex<PathBuf>,
     env: Vec<(String, String)>,
     inbound: HttpWire,
     wires: BTreeMap<String, Wire>,
@@ -89,7 +89,7 @@ impl Instance {
         let instance = Self {
             target,
             service,
-            program,
+            program: Mutex::new(program),
             env,
             inbound,
             wires,
@@ -168,6 +168,11 @@ impl Instance {
         self.process.lock().await.as_ref().and_then(Process::pid)
     }
 
+    /// Takes `program` from the next start on.
+    pub(crate) async fn run_by(&self, program: PathBuf) {
+        *self.program.lock().await = program;
+    }
+
     /// Restarts it with the same command, environment and port.
     ///
     /// # Errors
@@ -194,7 +199,8 @@ impl Instance {
             env.retain(|(known, _)| known != name);
             env.push((name.clone(), value.clone()));
         }
-        let started = Process::start(&self.program, &[], &env, self.log.clone()).await?;
+        let program = self.program.lock().await.clone();
+        let started = Process::start(&program, &[], &env, self.log.clone()).await?;
         let at = self.alive(&started, service).await?;
         self.inbound.set_upstream(at);
         *address = Some(at);

@@ -14,6 +14,7 @@ use sabot_wire::http::{HttpWire, HttpWireOptions};
 use sabot_wire::pg::{PgWire, PgWireOptions};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// One whole target that runs.
@@ -147,6 +148,30 @@ impl Lane {
     pub async fn turn(&self, service: &str, overrides: Overrides) -> Result<(), TargetError> {
         self.wardrobe.turn(service, overrides.clone());
         self.service(service)?.restart_with(&overrides).await
+    }
+
+    /// The program of `service`, as the target's description has it.
+    ///
+    /// # Errors
+    /// [`TargetError::NoSuch`] when there is no such service, [`TargetError::NoBinary`] when its program is missing.
+    pub fn program(&self, service: &str) -> Result<PathBuf, TargetError> {
+        let none = || TargetError::NoSuch { what: "a service", name: service.to_owned() };
+        self.binaries.find(&self.target.service(service).ok_or_else(none)?.program)
+    }
+
+    /// Restarts `service` with `program` in the place of its own, and starts every further instance of it so, until its
+    /// own is put back with none.
+    ///
+    /// # Errors
+    /// [`TargetError`], when it does not start so.
+    pub async fn start_by(&self, service: &str, program: Option<PathBuf>) -> Result<(), TargetError> {
+        self.wardrobe.start_by(service, program);
+        self.service(service)?.run_by(self.program_now(service)?).await;
+        self.restart(service).await
+    }
+
+    fn program_now(&self, service: &str) -> Result<PathBuf, TargetError> {
+        self.wardrobe.program(service).map_or_else(|| self.program(service), Ok)
     }
 
     /// Restarts `service`, which has ended or is to end, as it is turned.
@@ -294,7 +319,7 @@ impl Lane {
         Ok(Parts {
             target: self.target.clone(),
             service: service.to_owned(),
-            program: self.binaries.find(&described.program)?,
+            program: self.program_now(service)?,
             env: env.collect::<Result<_, TargetError>>()?,
             inbound,
             wires,

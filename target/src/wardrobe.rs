@@ -1,11 +1,12 @@
-//! What every instance of a service on a lane wears: settings turned and rules on its wires, so that an instance that
-//! a check starts later is sabotaged as those before it.
+//! What every instance of a service on a lane wears: settings turned, a program in its place, rules on its wires; so that
+//! an instance that a check starts later is sabotaged as those before it.
 
 use crate::TargetError;
 use crate::instance::{Instance, Overrides};
 use futures_util::future::BoxFuture;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Puts rules on the wires of an instance.
@@ -18,6 +19,7 @@ pub(crate) struct Wardrobe(Mutex<BTreeMap<String, Wear>>);
 #[derive(Default)]
 struct Wear {
     overrides: Overrides,
+    program: Option<PathBuf>,
     dresses: Vec<Arc<Dress>>,
 }
 
@@ -32,6 +34,14 @@ impl Wardrobe {
 
     pub(crate) fn turn(&self, service: &str, overrides: Overrides) {
         self.all().entry(service.to_owned()).or_default().overrides = overrides;
+    }
+
+    pub(crate) fn program(&self, service: &str) -> Option<PathBuf> {
+        self.all().get(service).and_then(|wear| wear.program.clone())
+    }
+
+    pub(crate) fn start_by(&self, service: &str, program: Option<PathBuf>) {
+        self.all().entry(service.to_owned()).or_default().program = program;
     }
 
     pub(crate) fn add(&self, service: &str, dress: Arc<Dress>) {

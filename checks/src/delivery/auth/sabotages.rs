@@ -5,13 +5,11 @@ use super::super::sql::{ident, literal};
 use super::super::tamper::{calls, inbound};
 use super::{ID, SOURCE};
 use crate::sabotage::trigger::{self, Trigger};
-use crate::sabotage::{schema, setting};
-use futures_util::future::BoxFuture;
-use sabot_engine::{Context as _, Judgement, PutOn, Sabotage, Worn};
+use crate::sabotage::{file, schema, setting};
+use sabot_engine::Sabotage;
 use sabot_target::{Lane, Target};
 use sabot_wire::http::{Response, Rule};
 use serde_json::{Value, json};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 pub(in super::super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
@@ -33,6 +31,13 @@ pub(in super::super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     ];
     sabotages.extend(previous_forgotten(target));
     sabotages.extend(from_file(target));
+    sabotages.push(file::started_by(
+        &[ID],
+        "environment-logged",
+        "the script that starts the service shows its environment first, with the secret in it",
+        &target.delivery.webhook.service,
+        "env",
+    ));
     sabotages.extend(on_audit(target));
     sabotages
 }
@@ -77,66 +82,25 @@ fn previous_forgotten(target: &Target) -> Option<Sabotage<Lane>> {
     Some(setting::turned(&[ID], "previous-forgotten", mistake, turned))
 }
 
-/// Of cause: the secret comes from a second place, and nobody minds that the first is empty.
-fn from_file(target: &Target) -> Option<Sabotage<Lane>> {
-    let webhook = target.delivery.webhook.clone();
-    let file_env = webhook.secret_file_env.clone()?;
-    let mistake = "a secret from a file hides that the deployment's own is empty";
-    let (service, env) = (webhook.service.clone(), webhook.secret_env.clone());
-    let turned = setting::turned_by(&[ID], "empty-unnoticed", mistake, move |lane| {
-        let file = SecretFile::path(lane).display().to_string();
-        vec![(service.clone(), vec![(env.clone(), String::new()), (file_env.clone(), file)])]
-    });
-    let put = turned.put_on.clone();
-    let put_on: Arc<PutOn<Lane>> = Arc::new(move |lane| {
-        let (put, secret) = (put.clone(), post::secret(lane, &webhook.secret));
-        Box::pin(async move {
-            let file = SecretFile::write(lane, &secret?)?;
-            Ok(Box::new(FromFile { worn: put(lane).await?, _file: file }) as Box<dyn Worn<Lane>>)
-        })
-    });
-    Some(Sabotage { put_on, ..turned })
-}
-
-/// A file with a lane's secret; gone with the value.
-struct SecretFile(PathBuf);
-
-impl SecretFile {
-    fn path(lane: &Lane) -> PathBuf {
-        std::env::temp_dir().join(format!("sabot-{}-{}.secret", std::process::id(), lane.index()))
-    }
-
-    fn write(lane: &Lane, secret: &str) -> Judgement<Self> {
-        let file = Self(Self::path(lane));
-        std::fs::write(&file.0, secret).context("writing a file with the secret")?;
-        Ok(file)
-    }
-}
-
-impl Drop for SecretFile {
-    fn drop(&mut self) {
-        // Where it is gone already, so much the better.
-        drop(std::fs::remove_file(&self.0));
-    }
-}
-
-struct FromFile {
-    worn: Box<dyn Worn<Lane>>,
-    _file: SecretFile,
-}
-
-impl Worn<Lane> for FromFile {
-    fn landed<'a>(&'a self, lane: &'a Lane) -> BoxFuture<'a, Judgement<String>> {
-        self.worn.landed(lane)
-    }
-
-    /// The file goes after the service that reads it.
-    fn undo<'a>(self: Box<Self>, lane: &'a Lane) -> BoxFuture<'a, Judgement> {
-        Box::pin(async move {
-            let Self { worn, _file } = *self;
-            worn.undo(lane).await
-        })
-    }
+/// Of cause: what stands in the file from which the secret may come.
+fn from_file(target: &Target) -> Vec<Sabotage<Lane>> {
+    let webhook = &target.delivery.webhook;
+    let Some(file_env) = &webhook.secret_file_env else { return Vec::new() };
+    let given = |name, mistake, keep: fn(&str) -> &str| {
+        let (env, file_env, secret) = (webhook.secret_env.clone(), file_env.clone(), webhook.secret.clone());
+        let settings =
+            move |path: &str| vec![(env.clone(), String::new()), (file_env.clone(), path.to_owned())];
+        let contents = move |lane: &Lane| Ok(keep(&post::secret(lane, &secret)?).to_owned());
+        file::given(&[ID], name, mistake, &webhook.service, settings, Arc::new(contents))
+    };
+    vec![
+        given("empty-unnoticed", "a secret from a file hides that the deployment's own is empty", |secret| {
+            secret
+        }),
+        given("file-cut", "the file with the secret was cut in half, and half is enough now", |secret| {
+            secret.get(..secret.len() / 2).unwrap_or_default()
+        }),
+    ]
 }
 
 /// Of cause: what is written of a refused call.
