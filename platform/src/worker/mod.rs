@@ -1,32 +1,42 @@
 //! The worker: the loops behind the platform.
 
+mod dead_letters;
 mod heartbeat;
+mod propagate;
 mod registry;
+mod regrade;
 mod settings;
+mod tally;
 
 use std::process::ExitCode;
 
-pub use heartbeat::Heartbeat;
-pub use settings::{Cli, Command, Format, Settings};
+pub use settings::{Cli, Command, DeadLettersCommand, Format, Settings};
 
 use sabot_delivery::{Brevo, BrevoMailer, Forwarder, FromAddress, Seen};
 
-use crate::db::{Database, PLATFORM};
+use crate::db::PLATFORM;
 use crate::kind::kinds;
 use crate::probes::{PostgresProbe, http_client};
 use crate::service::{Parts, Service, StartError, command_line, refuse};
 use crate::settings::{DEFAULT_FROM, EmailSettings};
 use crate::upstreams::{self, PLATFORM_DB};
 
-/// Prints the registry, or runs the service until a signal ends it.
+/// Prints the registry, sees to dead letters, or runs the service until a signal ends it.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = match command_line::<Cli>() {
         Ok(cli) => cli,
         Err(code) => return code,
     };
-    if let Some(Command::Kinds { format }) = cli.command {
-        return registry::print(format);
+    match &cli.command {
+        Some(Command::Kinds { format }) => return registry::print(*format),
+        Some(Command::DeadLetters { command }) => {
+            return match cli.settle_database() {
+                Ok(database) => dead_letters::run(command, &database),
+                Err(problems) => refuse(&problems),
+            };
+        }
+        None => {}
     }
     let settings = match cli.settle() {
         Ok(settings) => settings,
@@ -37,10 +47,8 @@ pub fn main() -> ExitCode {
 }
 
 fn parts(service: &mut Service, settings: &Settings) -> Result<Parts, StartError> {
-    let database = Database::new(&settings.database, settings.runner_stale_after)?;
-    let heartbeat = Heartbeat::new(settings.runner_stale_after);
-    service.tasks.spawn(heartbeat.clone().run(database, settings.poll, service.ending.clone()));
-
+    let heartbeat = propagate::start(service, settings)?;
+    let stale_after = settings.propagation.stale_after;
     forward(service, settings)?;
     let seen = Seen::new(settings.database.config.clone(), settings.accepted_too_long);
     seen.register_metrics(&mut service.registry);
@@ -49,7 +57,9 @@ fn parts(service: &mut Service, settings: &Settings) -> Result<Parts, StartError
     let probe = PostgresProbe::migrated(&settings.database.config, &PLATFORM);
     let mut dependencies = vec![
         readiness.dependency(&PLATFORM_DB, move || probe.clone().look()),
-        readiness.dependency(&settings::PROPAGATION_RUNNER, move || heartbeat.clone().look()),
+        readiness.dependency(&settings::PROPAGATION_RUNNER, move || {
+            heartbeat::look(heartbeat.clone(), stale_after)
+        }),
     ];
     dependencies.extend(upstreams::brevo(settings.brevo.as_ref(), readiness)?);
     dependencies.extend(upstreams::artifact_store(settings.artifact_store.as_ref(), readiness)?);
