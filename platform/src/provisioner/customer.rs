@@ -17,6 +17,8 @@ use crate::settings::Secret;
 pub(super) enum Regraded {
     Applied,
     AlreadyCorrect,
+    /// A later change was here before this one.
+    Superseded,
     Missing,
 }
 
@@ -78,24 +80,50 @@ async fn ensure_locked(
     Ok(())
 }
 
-/// Changes the role's connection limit.
+/// What stands before the number of the last change, in the role's comment.
+const LAST_CHANGE: &str = "last change ";
+
+/// Changes the role's connection limit, unless a change with a higher number was here before: a call that was given up
+/// on its way may still arrive after the next.
 pub(super) async fn regrade(
     client: &mut Client,
     name: &ResourceName,
     limit: i32,
+    change: Option<i64>,
 ) -> Result<Regraded, DatabaseError> {
     lock(client, name).await?;
-    let done = match role_limit(client, name.as_str()).await? {
-        None => Regraded::Missing,
-        Some(before) if before == limit => Regraded::AlreadyCorrect,
-        Some(_) => {
-            quoted(client, "ALTER ROLE %I CONNECTION LIMIT %s", &[&name.as_str(), &limit.to_string()])
-                .await?;
-            Regraded::Applied
-        }
-    };
+    let done = regrade_locked(client, name.as_str(), limit, change).await;
     unlock(client).await?;
-    Ok(done)
+    done
+}
+
+async fn regrade_locked(
+    client: &Client,
+    name: &str,
+    limit: i32,
+    change: Option<i64>,
+) -> Result<Regraded, DatabaseError> {
+    let Some(before) = role_limit(client, name).await? else { return Ok(Regraded::Missing) };
+    let last = last_change(client, name).await?;
+    if change.is_some() && change < last {
+        return Ok(Regraded::Superseded);
+    }
+    if change > last {
+        let comment = format!("{LAST_CHANGE}{}", change.unwrap_or_default());
+        // Both statements go as one, and so become true together.
+        let both = "ALTER ROLE %I CONNECTION LIMIT %s; COMMENT ON ROLE %I IS %L";
+        quoted(client, both, &[&name, &limit.to_string(), &name, &comment]).await?;
+    } else if before != limit {
+        quoted(client, "ALTER ROLE %I CONNECTION LIMIT %s", &[&name, &limit.to_string()]).await?;
+    }
+    Ok(if before == limit { Regraded::AlreadyCorrect } else { Regraded::Applied })
+}
+
+/// The number of the last change that came with one.
+async fn last_change(client: &Client, name: &str) -> Result<Option<i64>, DatabaseError> {
+    let sql = "SELECT shobj_description(oid, 'pg_authid') FROM pg_roles WHERE rolname = $1";
+    let comment: Option<String> = client.query_opt(sql, &[&name]).await?.and_then(|row| row.get(0));
+    Ok(comment.and_then(|comment| comment.strip_prefix(LAST_CHANGE)?.parse().ok()))
 }
 
 /// Removes the database, whoever is connected to it, and the role.

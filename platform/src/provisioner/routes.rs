@@ -29,6 +29,9 @@ struct Wanted {
 #[serde(deny_unknown_fields)]
 struct Regrade {
     tier: Tier,
+    /// The number of the change that asks for it: a resource never goes back to an older one.
+    #[serde(default)]
+    change: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -90,13 +93,16 @@ async fn regrade(
 ) -> Result<axum::Json<Outcome>, ApiError> {
     let limit = wanted.tier.connection_limit();
     let done: Result<Regraded, DatabaseError> = database
-        .run(move |client| Box::pin(async move { customer::regrade(client, &name, limit).await }))
+        .run(move |client| {
+            Box::pin(async move { customer::regrade(client, &name, limit, wanted.change).await })
+        })
         .await;
     match done? {
         Regraded::Applied => Ok(axum::Json(Outcome { outcome: "applied", reason: None })),
         Regraded::AlreadyCorrect => {
             Ok(axum::Json(Outcome { outcome: "skipped", reason: Some("already_correct") }))
         }
+        Regraded::Superseded => Ok(axum::Json(Outcome { outcome: "skipped", reason: Some("superseded") })),
         Regraded::Missing => Err(ApiError::not_found("resource")),
     }
 }

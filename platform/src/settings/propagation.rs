@@ -72,16 +72,10 @@ impl PropagationArgs {
         shutdown_grace: Option<Duration>,
         problems: &mut Problems,
     ) -> Option<PropagationSettings> {
-        let (poll, stale_after) = self.pace(problems)?;
-        let (lease, dispatch_limit) = self.lease(problems)?;
-        let mut runner = Settings::default();
-        (runner.poll, runner.lease, runner.dispatch_limit) = (poll, lease, dispatch_limit);
-        // A statement that never comes back is given up when its silence shows as a missing tick.
-        runner.statement_limit = STATEMENT_LIMIT.min(stale_after);
-        let number = |problems: &mut Problems, flag, text: &str, most| whole(problems, flag, text, most);
-        let concurrency = number(problems, "propagation-concurrency", &self.propagation_concurrency, 1_000);
-        let batch = number(problems, "propagation-batch", &self.propagation_batch, 10_000);
-        let attempts = number(problems, "propagation-max-attempts", &self.propagation_max_attempts, 1_000);
+        let (pace, lease) = (self.pace(problems), self.lease(problems));
+        let concurrency = whole(problems, "propagation-concurrency", &self.propagation_concurrency, 1_000);
+        let batch = whole(problems, "propagation-batch", &self.propagation_batch, 10_000);
+        let attempts = whole(problems, "propagation-max-attempts", &self.propagation_max_attempts, 1_000);
         let schedule = self.schedule(problems);
         let grace = self.grace(shutdown_grace, problems);
         let observe = problems.take("propagation-observe", parse_duration(&self.propagation_observe), FORM);
@@ -92,6 +86,12 @@ impl PropagationArgs {
                 problems.take("propagation-keep-applied", parse_long_duration(text), remedy).map(Some)
             }
         };
+        let (poll, stale_after) = pace?;
+        let mut runner = Settings::default();
+        runner.poll = poll;
+        (runner.lease, runner.dispatch_limit) = lease?;
+        // A statement that never comes back is given up when its silence shows as a missing tick.
+        runner.statement_limit = STATEMENT_LIMIT.min(stale_after);
         runner.concurrency = usize::try_from(concurrency?).ok()?;
         runner.batch = usize::try_from(batch?).ok()?;
         (runner.max_attempts, runner.schedule) = (attempts?, schedule?);

@@ -8,6 +8,7 @@ use sabot_propagation::Audit;
 use sabot_propagation::dead_letters::{self, DeadLetter, MAX_PAGE};
 use sabot_readiness::Redactor;
 use serde_json::{Value, json};
+use time::format_description::well_known::Rfc3339;
 use tokio::time::timeout;
 use tokio_postgres::{Client, NoTls};
 
@@ -112,9 +113,10 @@ fn listed(list: &[DeadLetter], more: bool) -> String {
     let line = |letter: &DeadLetter| {
         let team = letter.team_id.map_or_else(|| "-".to_owned(), |team| team.to_string());
         let error = one_line(letter.last_error.as_deref().unwrap_or("-"));
+        let died = letter.failed_at.format(&Rfc3339).unwrap_or_default();
         format!(
-            "{:<8} {:<16} team {team:<6} {} attempts, died {}  {error}\n",
-            letter.id, letter.kind, letter.attempts, letter.failed_at
+            "{:<8} {:<16} team {team:<6} {} attempts, died {died}  {error}\n",
+            letter.id, letter.kind, letter.attempts
         )
     };
     let tail = if more { format!("there may be more: --after {}\n", last.id) } else { String::new() };

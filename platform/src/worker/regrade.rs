@@ -99,8 +99,7 @@ impl Regrader {
         let resources = timeout_at(deadline, self.active(team)).await.map_err(|_| RegradeError::Late)??;
         let graded = stream::iter(resources)
             .map(|resource| async move {
-                let key = propagation.idempotency_key_for(resource);
-                let graded = timeout_at(deadline, self.regrade(resource, tier, &key)).await;
+                let graded = timeout_at(deadline, self.regrade(resource, tier, propagation)).await;
                 (resource, graded.unwrap_or(Err(Failure::Late)))
             })
             .buffered(AT_ONCE)
@@ -136,13 +135,19 @@ impl Regrader {
         Ok(read.await?.get(0))
     }
 
-    async fn regrade(&self, resource: i64, tier: Tier, key: &str) -> Result<Graded, Failure> {
+    async fn regrade(
+        &self,
+        resource: i64,
+        tier: Tier,
+        propagation: &Propagation<TierChange>,
+    ) -> Result<Graded, Failure> {
+        // Ids rise in the order of a team's changes, by which the provisioner knows an older one that comes late.
         let request = self
             .client
             .patch(resource_url(&self.base, resource))
             .headers(self.headers.clone())
-            .header("idempotency-key", key)
-            .json(&json!({ "tier": tier }));
+            .header("idempotency-key", propagation.idempotency_key_for(resource))
+            .json(&json!({ "tier": tier, "change": propagation.id }));
         let response = request.send().await.map_err(unreachable)?;
         match response.status() {
             // Removed since it was read: then there is nothing to re-grade, and nothing wrong.

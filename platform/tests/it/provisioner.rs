@@ -156,6 +156,29 @@ async fn the_provisioner_does_not_mind_being_asked_twice() {
 }
 
 #[tokio::test]
+async fn an_older_change_that_comes_late_does_not_undo_a_newer_one() {
+    let (provisioner, server) = provisioner().await;
+    let wanted = json!({ "tier": "pro", "password": "long enough to be one" });
+    assert_eq!(provisioner.call(Method::PUT, "/resources/res_7", Some(wanted)).await.0, 200);
+    for (tier, change, outcome, reason, limit) in [
+        // What is right already leaves its number all the same.
+        ("pro", json!(5), "skipped", json!("already_correct"), 20),
+        ("scale", json!(4), "skipped", json!("superseded"), 20),
+        ("scale", json!(6), "applied", Value::Null, 100),
+        ("free", json!(5), "skipped", json!("superseded"), 100),
+        ("scale", json!(6), "skipped", json!("already_correct"), 100),
+        ("free", Value::Null, "applied", Value::Null, 5),
+    ] {
+        let regrade = json!({ "tier": tier, "change": change });
+        let (status, body) = provisioner.call(Method::PATCH, "/resources/res_7", Some(regrade)).await;
+        let answered = (status, body["outcome"].as_str(), &body["reason"]);
+        assert_eq!(answered, (200, Some(outcome), &reason), "{tier} by {change}");
+        assert_eq!(on_server(&server, "res_7").await.0, Some(limit));
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn what_the_provisioner_did_not_make_it_does_not_touch() {
     let (provisioner, server) = provisioner().await;
     server.create_database("res_foreign").await.unwrap();
