@@ -145,7 +145,7 @@ async fn the_worker_shows_its_runner_and_only_what_is_in_use() {
     assert!(row(&body, "platform_db").is("failed", Some("sqlstate_3D000")), "{body}");
     admin.batch_execute(&format!("ALTER DATABASE {0}_gone RENAME TO {0}", database.name())).await.unwrap();
     worker.ready_when(|status, body| status == 200 && body["overall"] == "ok").await;
-    worker.logs("the propagation runner ticks again").await;
+    worker.logs("notifications reach the propagation runner again").await;
 }
 
 #[tokio::test]
