@@ -7,7 +7,7 @@ use axum::extract::{Json, State};
 use axum::http::StatusCode;
 use axum::{Router, routing::post};
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
-use sabot_delivery::{Brevo, MIGRATION, Receiver, Secrets};
+use sabot_delivery::{Brevo, MIGRATIONS, Receiver, Secrets};
 use sabot_sandbox::postgres::{Options, Server};
 use serde::Deserialize;
 use std::io::Write as _;
@@ -96,7 +96,9 @@ async fn start() -> Outcome<Peers> {
                  summary text NOT NULL, payload jsonb NOT NULL)",
         )
         .await?;
-    client.batch_execute(MIGRATION).await?;
+    for migration in MIGRATIONS {
+        client.batch_execute(migration).await?;
+    }
     let rows = format!(
         "INSERT INTO forwarder_sent (audit_id, provider, provider_id, template_kind, classification) \
          SELECT n, 'brevo', 'm' || n, 'team.created', 'accepted' FROM generate_series(1, {MESSAGES}) AS n; \

@@ -11,10 +11,11 @@ pub const PLATFORM: MigrationSet = MigrationSet {
     owner: "platform",
     migrations: &[
         Migration { name: "0001_teams", sql: include_str!("../../migrations/0001_teams.sql") },
-        Migration { name: "0002_delivery", sql: sabot_delivery::MIGRATION },
+        Migration { name: "0002_delivery", sql: sabot_delivery::MIGRATIONS[0] },
         Migration {
             name: "0003_contact_email",
             sql: include_str!("../../migrations/0003_contact_email.sql"),
         },
+        Migration { name: "0004_delivery_reference", sql: sabot_delivery::MIGRATIONS[1] },
     ],
 };

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::classification::Classification;
 
@@ -44,6 +45,8 @@ pub struct Event {
     pub time: OffsetDateTime,
     /// The link that was followed, else empty.
     pub link: String,
+    /// The [reference](crate::Mailer::send) of its email, where it carries one.
+    pub reference: Option<Uuid>,
     /// The text as it came.
     pub raw: String,
 }

@@ -35,7 +35,7 @@ struct Inner {
 
 impl Receiver {
     /// Receives `provider`'s events for whoever knows one of `secrets`, and stores them in `database`, which has the
-    /// tables of [`MIGRATION`](crate::MIGRATION).
+    /// tables of [`MIGRATIONS`](crate::MIGRATIONS).
     ///
     /// # Panics
     /// Outside a tokio runtime.

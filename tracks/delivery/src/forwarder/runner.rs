@@ -190,7 +190,9 @@ impl Runner {
         let client = &mut open.session.client;
         let pen = Pen { provider: self.forwarder.provider.name(), ledger_sql: &self.ledger_sql };
         match &done.verdict {
-            Verdict::Sent { provider_id } => pen.sent(client, done, provider_id.as_deref()).await?,
+            Verdict::Sent { provider_id, reference } => {
+                pen.sent(client, done, provider_id.as_deref(), *reference).await?;
+            }
             Verdict::Dropped => pen.dropped(client, done).await?,
             Verdict::Failed(why) => {
                 let after = self.forwarder.settings.retry_after(done.attempts);

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use crate::event::DeclaredEvent;
 
@@ -20,10 +21,25 @@ pub(super) const STORE: &str = "/* delivery store */ INSERT INTO delivery_events
 pub(super) const KNOWN: &str = "/* delivery known */ SELECT provider_id FROM forwarder_sent \
      WHERE provider = $1 AND provider_id = ANY($2::text[])";
 
+/// Keeps, for who writes the ledger row later, which message `$2` carries which reference `$3`; the first one told stays.
+pub(super) const NAME: &str = "INSERT INTO delivery_references (provider, provider_id, reference) \
+     SELECT $1, * FROM unnest($2::text[], $3::uuid[]) ON CONFLICT DO NOTHING";
+
+/// Gives the ledger rows that lack their message's id the one that was told of their reference.
+pub(super) const ADOPT: &str = "/* delivery adopt */ UPDATE forwarder_sent AS ledger SET provider_id = named.provider_id \
+     FROM unnest($2::text[], $3::uuid[]) AS told (id, reference) JOIN delivery_references AS named \
+         ON named.provider = $1 AND named.reference = told.reference AND named.provider_id = told.id \
+     WHERE ledger.provider = $1 AND ledger.reference = named.reference AND ledger.provider_id IS NULL";
+
 /// The number of a message's lock.
 pub(crate) fn lock_number(provider: &str, provider_id: &str) -> i64 {
     let digest = Sha256::new().chain_update(provider).chain_update([0]).chain_update(provider_id).finalize();
     digest.first_chunk().map_or(0, |first| i64::from_be_bytes(*first))
+}
+
+/// The number of a reference's lock.
+pub(crate) fn reference_lock(provider: &str, reference: Uuid) -> i64 {
+    lock_number(provider, &format!("reference {reference}"))
 }
 
 /// Brings the rows of the messages `$2` of provider `$1` in line with the stored events; touches only what differs,
