@@ -153,7 +153,7 @@ fn event() -> String {
     let message = n.wrapping_mul(2_654_435_761) % MESSAGES + 1;
     let second = 1_700_000_000 + n;
     format!(
-        r#"{{"event":"delivered","email":"ann{message}@example.com","id":814119,"date":"2023-05-31 16:37:07","ts":{second},"message-id":"<m{message}>","ts_event":{second},"subject":"Your plan has changed","X-Mailin-custom":"kind:subscription","sending_ip":"185.41.28.109","ts_epoch":{second}000,"tags":["billing"]}}"#
+        r#"{{"event":"delivered","email":"ann{message}@example.com","id":814119,"date":"2023-05-31 16:37:07","ts":{second},"message-id":"<m{message}>","ts_event":{second},"subject":"Your plan has changed","X-Mailin-custom":"kind:subscription","sending_ip":"185.41.28.109","ts_epoch":{second}000,"tags":["team.created","5ab07000-0000-5000-8000-{message:012x}"]}}"#
     )
 }
 

@@ -20,8 +20,8 @@ pub(super) struct Batch<'a> {
     pub(super) messages: Vec<&'a str>,
     /// The numbers of their locks, rising.
     pub(super) locks: Vec<i64>,
-    /// Every message that is named, each once.
-    pub(super) named: Vec<&'a str>,
+    /// Messages of events that are no concern of the ledger, and carry a reference.
+    pub(super) ignored: Vec<&'a str>,
     references: Vec<Option<Uuid>>,
 }
 
@@ -30,6 +30,7 @@ impl<'a> Batch<'a> {
         let mut events: Vec<&Event> = events.collect();
         events.sort_by(|one, other| one.key().cmp(&other.key()));
         let declared = events.iter().filter(|event| event.declared.is_some());
+        let ignored = events.iter().filter(|event| event.declared.is_none() && event.reference.is_some());
         let messages = each_once(declared.map(|event| event.provider_id.as_str()));
         Self {
             ids: events.iter().map(|event| event.provider_id.as_str()).collect(),
@@ -40,9 +41,7 @@ impl<'a> Batch<'a> {
             raws: events.iter().map(|event| event.raw.as_str()).collect(),
             locks: in_turn(messages.iter().map(|message| lock_number(provider, message))),
             messages,
-            named: each_once(
-                events.iter().map(|event| event.provider_id.as_str()).filter(|id| !id.is_empty()),
-            ),
+            ignored: each_once(ignored.map(|event| event.provider_id.as_str())),
             references: events.iter().map(|event| event.reference).collect(),
         }
     }

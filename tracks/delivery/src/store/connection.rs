@@ -9,7 +9,7 @@ use tokio_postgres::{Config, Row, Statement};
 
 use super::batch::{Batch, Unknown};
 use super::failure::Failure;
-use super::session::Session;
+use super::session::{Planning, Session};
 use super::statements::{ADOPT, KNOWN, LEDGER_LOCK, NAME, STORE, ledger_sql};
 use crate::provider::Provider;
 
@@ -76,7 +76,7 @@ impl Connection {
 /// rollback.
 impl Open {
     async fn new(config: &Config, ledger: &str) -> Result<Self, Failure> {
-        let session = Session::open(config, LIMIT).await?;
+        let session = Session::open(config, LIMIT, Planning::Lookups).await?;
         let client = &session.client;
         let (lock, store, ledger, known, name, adopt) = tokio::try_join!(
             client.prepare(LEDGER_LOCK),
@@ -96,23 +96,24 @@ impl Open {
         let columns: [&(dyn ToSql + Sync); 7] =
             [&provider, &batch.ids, &batch.digests, &batch.names, &batch.times, &batch.links, &batch.raws];
         let messages: [&(dyn ToSql + Sync); 2] = [&provider, &batch.messages];
-        let named: [&(dyn ToSql + Sync); 2] = [&provider, &batch.named];
-        let (begun, locked, stored, told, known, committed) = tokio::join!(
+        let ignored: [&(dyn ToSql + Sync); 2] = [&provider, &batch.ignored];
+        let (begun, locked, stored, known, ignored, committed) = tokio::join!(
             biased;
             client.batch_execute("BEGIN"),
             client.query(&self.lock, &locks),
             client.execute(&self.store, &columns),
-            client.execute(&self.ledger, &messages),
-            client.query(&self.known, &named),
+            client.query(&self.ledger, &messages),
+            async {
+                if batch.ignored.is_empty() { Ok(Vec::new()) } else { client.query(&self.known, &ignored).await }
+            },
             client.batch_execute("COMMIT"),
         );
         begun?;
         locked?;
         stored?;
-        told?;
-        let known = known?;
+        let (known, ignored) = (known?, ignored?);
         committed?;
-        Ok(ids(&known))
+        Ok(ids(known.iter().chain(&ignored)))
     }
 
     /// Keeps which message carries which reference, lets rows that wait for their message's id adopt it, computes
@@ -122,27 +123,25 @@ impl Open {
         let locks: [&(dyn ToSql + Sync); 1] = [&unknown.locks];
         let told: [&(dyn ToSql + Sync); 3] = [&provider, &unknown.messages, &unknown.references];
         let messages: [&(dyn ToSql + Sync); 2] = [&provider, &unknown.messages];
-        let (begun, locked, named, adopted, computed, known, committed) = tokio::join!(
+        let (begun, locked, named, adopted, known, committed) = tokio::join!(
             biased;
             client.batch_execute("BEGIN"),
             client.query(&self.lock, &locks),
             client.execute(&self.name, &told),
             client.execute(&self.adopt, &told),
-            client.execute(&self.ledger, &messages),
-            client.query(&self.known, &messages),
+            client.query(&self.ledger, &messages),
             client.batch_execute("COMMIT"),
         );
         begun?;
         locked?;
         named?;
         adopted?;
-        computed?;
         let known = known?;
         committed?;
         Ok(ids(&known))
     }
 }
 
-fn ids(rows: &[Row]) -> HashSet<String> {
-    rows.iter().map(|row| row.get(0)).collect()
+fn ids<'a>(rows: impl IntoIterator<Item = &'a Row>) -> HashSet<String> {
+    rows.into_iter().map(|row| row.get(0)).collect()
 }

@@ -30,5 +30,5 @@ mod session;
 mod statements;
 
 pub(crate) use committer::Committer;
-pub(crate) use session::Session;
+pub(crate) use session::{Planning, Session};
 pub(crate) use statements::{LEDGER_LOCK, ledger_sql, lock_number, reference_lock};

@@ -42,14 +42,14 @@ pub(crate) fn reference_lock(provider: &str, reference: Uuid) -> i64 {
     lock_number(provider, &format!("reference {reference}"))
 }
 
-/// Brings the rows of the messages `$2` of provider `$1` in line with the stored events; touches only what differs,
-/// so that a replay writes nothing.
+/// Brings the rows of the messages `$2` of provider `$1` in line with the stored events, and gives those messages that
+/// have a row; touches only what differs, so that a replay writes nothing.
 ///
 /// The latest event decides, of several at one time the most severe. The greatest time of an event that stamps is the
 /// time of delivery; it never goes back, not even when old events have been deleted.
 ///
-/// Message by message (`LATERAL`), so that each is looked up in the index: of a table that was never analysed the
-/// planner believes that a provider has few events, and would read them all.
+/// Message by message (`LATERAL`, which `OFFSET 0` keeps apart), so that each is looked up in the index: of a table that
+/// was never analysed the planner believes that a provider has few events, and would read them all.
 pub(crate) fn ledger_sql(declared: &[DeclaredEvent]) -> String {
     let mut values = String::new();
     for event in declared {
@@ -61,19 +61,24 @@ pub(crate) fn ledger_sql(declared: &[DeclaredEvent]) -> String {
     }
     format!(
         "/* delivery ledger */ WITH declared (event, classification, severity, stamps) AS (VALUES {values}), \
-         told AS (SELECT message.id AS provider_id, events.classification, events.delivered_at \
-             FROM unnest($2::text[]) AS message (id) CROSS JOIN LATERAL (SELECT \
+         known AS MATERIALIZED (SELECT entry.* FROM unnest($2::text[]) AS message (id) \
+             CROSS JOIN LATERAL (SELECT ledger.audit_id, ledger.provider_id, ledger.classification, \
+                 ledger.delivered_at FROM forwarder_sent AS ledger \
+                 WHERE ledger.provider = $1 AND ledger.provider_id = message.id OFFSET 0) AS entry), \
+         told AS (SELECT known.audit_id, events.classification, \
+                 GREATEST(known.delivered_at, events.delivered_at) AS delivered_at \
+             FROM known CROSS JOIN LATERAL (SELECT \
                  (array_agg(declared.classification ORDER BY stored.event_time DESC, declared.severity))[1] \
                      AS classification, \
                  max(stored.event_time) FILTER (WHERE declared.stamps) AS delivered_at \
                  FROM delivery_events AS stored JOIN declared ON declared.event = stored.event \
-                 WHERE stored.provider = $1 AND stored.provider_id = message.id) AS events \
-             WHERE events.classification IS NOT NULL) \
-         UPDATE forwarder_sent AS ledger \
-         SET classification = told.classification, \
-             delivered_at = GREATEST(ledger.delivered_at, told.delivered_at) \
-         FROM told WHERE ledger.provider = $1 AND ledger.provider_id = told.provider_id \
-         AND (ledger.classification, ledger.delivered_at) IS DISTINCT FROM \
-             (told.classification, GREATEST(ledger.delivered_at, told.delivered_at))"
+                 WHERE stored.provider = $1 AND stored.provider_id = known.provider_id) AS events \
+             WHERE events.classification IS NOT NULL \
+             AND (known.classification, known.delivered_at) IS DISTINCT FROM \
+                 (events.classification, GREATEST(known.delivered_at, events.delivered_at))), \
+         changed AS (UPDATE forwarder_sent AS ledger \
+             SET classification = told.classification, delivered_at = told.delivered_at \
+             FROM told WHERE ledger.audit_id = told.audit_id) \
+         SELECT provider_id FROM known"
     )
 }
