@@ -99,11 +99,12 @@ fn other_event(payload: &Payload<'_>, name: &str, raw: &str) -> Event {
 
 /// By any spelling, whatever its case and separators.
 fn find(name: &str, declared: &'static [DeclaredEvent]) -> Option<&'static DeclaredEvent> {
-    let letters = |text: &str| -> String {
-        text.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
-    };
-    let wanted = letters(name);
-    declared.iter().find(|known| known.spellings.iter().any(|spelling| letters(spelling) == wanted))
+    let same = |spelling: &&str| letters(spelling).eq(letters(name));
+    declared.iter().find(|known| known.spellings.iter().any(same))
+}
+
+fn letters(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase)
 }
 
 /// A string that PostgreSQL can keep.

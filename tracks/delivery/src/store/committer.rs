@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 use tokio_postgres::Config;
 
@@ -19,6 +19,8 @@ const QUEUE: usize = 1_024;
 /// A transaction takes no further request once it has this many events. Each message is a lock in a shared table that
 /// by default has room for 6,400.
 const ENOUGH: usize = 512;
+/// Transactions under way at once: one is being filled while the other waits for its commit to reach the disk.
+const AT_ONCE: usize = 2;
 /// How long a request waits in all: for its turn, and for its transaction.
 const REQUEST_LIMIT: Duration = Duration::from_secs(2);
 
@@ -35,18 +37,21 @@ struct Job {
     deadline: Instant,
 }
 
-/// The one that commits; clones share it. Its task ends with the last of them.
+/// What commits; clones share it. Its tasks end with the last of them.
 #[derive(Clone)]
 pub(crate) struct Committer {
     jobs: mpsc::Sender<Job>,
 }
 
 impl Committer {
-    /// Starts it. It connects when it is first needed, on a connection of its own.
+    /// Starts it. It connects when it is first needed, on connections of its own.
     pub(crate) fn start(config: Config, provider: &Arc<dyn Provider>) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let connection = Connection::new(config, provider.as_ref());
-        tokio::spawn(commit_all(queue, provider.name(), connection));
+        let queue = Arc::new(Mutex::new(queue));
+        for _ in 0..AT_ONCE {
+            let connection = Connection::new(config.clone(), provider.as_ref());
+            tokio::spawn(commit_all(Arc::clone(&queue), provider.name(), connection));
+        }
         Self { jobs }
     }
 
@@ -65,22 +70,31 @@ impl Committer {
     }
 }
 
-async fn commit_all(mut queue: mpsc::Receiver<Job>, provider: &str, mut connection: Connection) {
-    while let Some(first) = queue.recv().await {
-        let mut events = first.events.len();
-        let mut jobs = vec![first];
-        while events < ENOUGH
-            && let Ok(next) = queue.try_recv()
-        {
-            events += next.events.len();
-            jobs.push(next);
-        }
+async fn commit_all(queue: Arc<Mutex<mpsc::Receiver<Job>>>, provider: &str, mut connection: Connection) {
+    loop {
+        let Some(mut jobs) = next(&mut *queue.lock().await).await else { return };
         // Who has been sent away already sends again; its turn is better spent on who still waits.
         jobs.retain(|job| job.deadline > Instant::now());
         if !jobs.is_empty() {
             commit(provider, &mut connection, jobs).await;
         }
     }
+}
+
+/// What one transaction takes: all that waits, and what those bring who are about to.
+async fn next(queue: &mut mpsc::Receiver<Job>) -> Option<Vec<Job>> {
+    let mut jobs = vec![queue.recv().await?];
+    let mut events = jobs[0].events.len();
+    // Requests that have come and not been read yet are a moment away. Waiting for them costs no time by the clock, and
+    // saves a transaction for the first of them alone.
+    tokio::task::yield_now().await;
+    while events < ENOUGH
+        && let Ok(next) = queue.try_recv()
+    {
+        events += next.events.len();
+        jobs.push(next);
+    }
+    Some(jobs)
 }
 
 async fn commit(provider: &str, connection: &mut Connection, jobs: Vec<Job>) {
