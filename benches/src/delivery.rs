@@ -7,7 +7,7 @@ use axum::extract::{Json, State};
 use axum::http::StatusCode;
 use axum::{Router, routing::post};
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
-use sabot_delivery::{Brevo, MIGRATION, Receiver, Secrets};
+use sabot_delivery::{Brevo, MIGRATIONS, Receiver, Secrets};
 use sabot_sandbox::postgres::{Options, Server};
 use serde::Deserialize;
 use std::io::Write as _;
@@ -96,7 +96,9 @@ async fn start() -> Outcome<Peers> {
                  summary text NOT NULL, payload jsonb NOT NULL)",
         )
         .await?;
-    client.batch_execute(MIGRATION).await?;
+    for migration in MIGRATIONS {
+        client.batch_execute(migration).await?;
+    }
     let rows = format!(
         "INSERT INTO forwarder_sent (audit_id, provider, provider_id, template_kind, classification) \
          SELECT n, 'brevo', 'm' || n, 'team.created', 'accepted' FROM generate_series(1, {MESSAGES}) AS n; \
@@ -151,7 +153,7 @@ fn event() -> String {
     let message = n.wrapping_mul(2_654_435_761) % MESSAGES + 1;
     let second = 1_700_000_000 + n;
     format!(
-        r#"{{"event":"delivered","email":"ann{message}@example.com","id":814119,"date":"2023-05-31 16:37:07","ts":{second},"message-id":"<m{message}>","ts_event":{second},"subject":"Your plan has changed","X-Mailin-custom":"kind:subscription","sending_ip":"185.41.28.109","ts_epoch":{second}000,"tags":["billing"]}}"#
+        r#"{{"event":"delivered","email":"ann{message}@example.com","id":814119,"date":"2023-05-31 16:37:07","ts":{second},"message-id":"<m{message}>","ts_event":{second},"subject":"Your plan has changed","X-Mailin-custom":"kind:subscription","sending_ip":"185.41.28.109","ts_epoch":{second}000,"tags":["team.created","5ab07000-0000-5000-8000-{message:012x}"]}}"#
     )
 }
 

@@ -1,7 +1,7 @@
 //! `delivery.early`: an event that arrives before its ledger row is there counts once the row is.
 
 use super::desk::{Desk, Row};
-use super::event::Event;
+use super::event::{Event, bare};
 use super::law::{Expected, sketch_row};
 use super::sql::{ident, literal};
 use super::tamper::on_ledger;
@@ -146,7 +146,7 @@ fn answered_id(desk: &Desk<'_>, held: &HeldRequest) -> Judgement<String> {
     let json: Value = serde_json::from_slice(&response).unwrap_or_default();
     let id = json.pointer(&desk.delivery.forwarder.answered_id).and_then(Value::as_str);
     let none = || CannotTell::new("the provider's answer holds no message id");
-    id.map(|id| bare(desk, id)).ok_or_else(none)
+    id.map(|id| bare(desk.delivery, id)).ok_or_else(none)
 }
 
 /// An audit row that makes the forwarder send an email to `recipient`.
@@ -168,16 +168,6 @@ async fn send(desk: &Desk<'_>, recipient: &str) -> Judgement {
         [&kind.kind, &"sabot", &"an email of a check", &payload];
     desk.client.execute(&insert, &values).await.context("writing an audit row")?;
     Ok(())
-}
-
-/// A message id without what its longer forms put around it.
-fn bare(desk: &Desk<'_>, id: &str) -> String {
-    let strip = |form: &String| {
-        let (before, after) = form.split_once("{id}")?;
-        id.strip_prefix(before)?.strip_suffix(after).map(str::to_owned)
-    };
-    let forms = desk.delivery.payload.id_forms.iter();
-    forms.filter_map(strip).min_by_key(String::len).unwrap_or_else(|| id.to_owned())
 }
 
 /// The row once it `shows` what is awaited, or as it is when patience ends.

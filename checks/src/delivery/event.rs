@@ -55,3 +55,13 @@ impl<'a> Event<'a> {
 pub(crate) fn documented<'a>(delivery: &'a Delivery, name: &str) -> Option<&'a Documented> {
     delivery.documented.iter().find(|documented| documented.event == name)
 }
+
+/// A message id without what its longer forms put around it.
+pub(crate) fn bare(delivery: &Delivery, id: &str) -> String {
+    let strip = |form: &String| {
+        let (before, after) = form.split_once("{id}")?;
+        id.strip_prefix(before)?.strip_suffix(after).map(str::to_owned)
+    };
+    let forms = delivery.payload.id_forms.iter();
+    forms.filter_map(strip).min_by_key(String::len).unwrap_or_else(|| id.to_owned())
+}

@@ -11,7 +11,7 @@ pub const PLATFORM: MigrationSet = MigrationSet {
     owner: "platform",
     migrations: &[
         Migration { name: "0001_teams", sql: include_str!("../../migrations/0001_teams.sql") },
-        Migration { name: "0002_delivery", sql: sabot_delivery::MIGRATION },
+        Migration { name: "0002_delivery", sql: sabot_delivery::MIGRATIONS[0] },
         Migration {
             name: "0003_contact_email",
             sql: include_str!("../../migrations/0003_contact_email.sql"),
@@ -22,5 +22,6 @@ pub const PLATFORM: MigrationSet = MigrationSet {
         },
         Migration { name: "0005_propagations", sql: sabot_propagation::QUEUE.sql },
         Migration { name: "0006_supersession", sql: sabot_propagation::SUPERSESSION.sql },
+        Migration { name: "0007_delivery_reference", sql: sabot_delivery::MIGRATIONS[1] },
     ],
 };

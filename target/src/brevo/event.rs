@@ -176,6 +176,18 @@ impl Event {
         self.with("message-id", bare)
     }
 
+    /// With the tags that its message was sent with, as captures show them: `tags` a list, `tag` the list as text. The
+    /// field that the kind does not carry stays away; without tags both do.
+    #[must_use]
+    pub fn tagged(mut self, tags: &[String]) -> Self {
+        for (name, value) in [("tags", json!(tags)), ("tag", json!(json!(tags).to_string()))] {
+            if self.0.remove(name).is_some() && !tags.is_empty() {
+                self = self.with(name, value);
+            }
+        }
+        self
+    }
+
     /// With this field.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {

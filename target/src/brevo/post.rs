@@ -27,7 +27,7 @@ pub(super) async fn play(shared: Arc<Shared>, message: Message, script: Script) 
         }
         let now = SystemTime::now();
         let event = |to: &String| {
-            let event = Event::of(step.kind, &message.id, to, now);
+            let event = Event::of(step.kind, &message.id, to, now).tagged(&message.email.tags);
             match &message.email.subject {
                 Some(subject) => event.with("subject", subject.as_str()),
                 None => event,

@@ -125,6 +125,8 @@ pub struct Payload {
     pub link: String,
     /// The field with the provider's reason, free text.
     pub reason: String,
+    /// The fields that carry back what a request has at [`Forwarder::reference`].
+    pub references: Vec<String>,
     /// Further fields that events have: name and value as JSON.
     pub further: Vec<(String, String)>,
 }
@@ -281,6 +283,8 @@ pub struct Forwarder {
     pub answered_id: String,
     /// Where a request has its idempotency key: a JSON pointer.
     pub idempotency_key: String,
+    /// Where a request has what its events carry back, a list of texts: a JSON pointer.
+    pub reference: String,
     /// Where a request has its recipient: a JSON pointer.
     pub recipient: String,
     /// Who is about to send what.

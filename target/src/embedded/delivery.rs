@@ -94,6 +94,7 @@ fn payload() -> Payload {
         times: texts(&["ts_epoch", "s_epoch", "ts_event", "ts"]),
         link: "link".into(),
         reason: "reason".into(),
+        references: texts(&["tags", "tag"]),
         further: pairs(&[
             ("id", "814119"),
             // In a zone of its own: whoever takes it for UTC is hours off.
@@ -200,6 +201,7 @@ fn forwarder() -> Forwarder {
         send_path: "/v3/smtp/email".into(),
         answered_id: "/messageId".into(),
         idempotency_key: "/headers/idempotencyKey".into(),
+        reference: "/tags".into(),
         recipient: "/to/0/email".into(),
         claims: Claims {
             table: "forwarder_claims".into(),

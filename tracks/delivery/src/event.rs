@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::classification::Classification;
 
@@ -44,6 +45,8 @@ pub struct Event {
     pub time: OffsetDateTime,
     /// The link that was followed, else empty.
     pub link: String,
+    /// The [reference](crate::Mailer::send) of its email, where it carries one.
+    pub reference: Option<Uuid>,
     /// The text as it came.
     pub raw: String,
 }
@@ -89,7 +92,9 @@ pub fn digest(address: &str) -> String {
 pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    let mut text = String::with_capacity(bytes.len() * 2);
+    text.extend(bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+    text
 }
 
 /// A link as it is kept.

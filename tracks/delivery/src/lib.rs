@@ -27,7 +27,7 @@
 //! use tower::ServiceExt as _;
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // It has the tables of `sabot_delivery::MIGRATION`, and is connected to when the first event comes.
+//! // It has the tables of `sabot_delivery::MIGRATIONS`, and is connected to when the first event comes.
 //! let database = "postgres://app@127.0.0.1:1/app".parse()?;
 //! let secrets = Secrets::new(["the-secret-at-the-end-of-the-path"])?;
 //! let receiver = Receiver::new(Brevo, secrets, database);
@@ -83,6 +83,6 @@ pub use mask::{mask_address, mask_source};
 pub use provider::{Mailer, Provider};
 pub use receiver::Receiver;
 pub use refusals::RefusedCall;
-pub use schema::MIGRATION;
+pub use schema::MIGRATIONS;
 pub use secrets::{MIN_SECRET_CHARS, SecretError, Secrets};
 pub use seen::{Seen, SeenError, Unheard};

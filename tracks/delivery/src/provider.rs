@@ -1,6 +1,7 @@
 //! The seam between the track and an email provider.
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use crate::email::{Message, SendOutcome};
 use crate::event::{DeclaredEvent, Event, Malformed};
@@ -23,6 +24,7 @@ pub trait Provider: Send + Sync + 'static {
 /// How a provider is asked to send.
 #[async_trait]
 pub trait Mailer: Send + Sync + 'static {
-    /// Asks once, within the mailer's own time limit. The same key again must not lead to a second email.
-    async fn send(&self, message: &Message, idempotency_key: &str) -> SendOutcome;
+    /// Asks once, within the mailer's own time limit. `reference` is the idempotency key: the same again must not lead
+    /// to a second email. It is also put where the provider's events [tell it back](crate::Event::reference).
+    async fn send(&self, message: &Message, reference: Uuid) -> SendOutcome;
 }

@@ -19,7 +19,7 @@ use crate::store::Committer;
 
 /// Receives one provider's delivery events; clones share everything.
 ///
-/// It stores on a connection of its own, made when it is first needed.
+/// It stores on two connections of its own, made when they are first needed.
 #[derive(Clone)]
 pub struct Receiver {
     inner: Arc<Inner>,
@@ -35,7 +35,7 @@ struct Inner {
 
 impl Receiver {
     /// Receives `provider`'s events for whoever knows one of `secrets`, and stores them in `database`, which has the
-    /// tables of [`MIGRATION`](crate::MIGRATION).
+    /// tables of [`MIGRATIONS`](crate::MIGRATIONS).
     ///
     /// # Panics
     /// Outside a tokio runtime.

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 use tokio_postgres::{Config, Error};
 
 use crate::metrics::LedgerMetrics;
-use crate::store::Session;
+use crate::store::{Planning, Session};
 
 /// For how long a look is good enough for the next who scrapes.
 const FRESH: Duration = Duration::from_secs(5);
@@ -102,7 +102,7 @@ impl Seen {
         let look = async {
             let session = match kept {
                 Some(session) => session,
-                None => Session::open(&self.config, LIMIT).await?,
+                None => Session::open(&self.config, LIMIT, Planning::Anew).await?,
             };
             let list = match what {
                 Look::List => self.list(&session).await?,

@@ -3,6 +3,7 @@
 use super::ID;
 use crate::delivery::cause::{knock, sends};
 use crate::delivery::sql::{ident, literal};
+use crate::delivery::tamper::events_in;
 use crate::sabotage::reaction;
 use crate::sabotage::rules::{self, MakeRules, SetRules};
 use crate::sabotage::setting;
@@ -57,6 +58,16 @@ pub(in crate::delivery) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
             },
         ),
         a_key_for_each_try(delivery),
+        without_reference(delivery),
+        events_in(
+            &[ID],
+            "reference-not-read",
+            "events are cut down to the fields that somebody once needed",
+            target,
+            |event, delivery| {
+                event.retain(|field, _| !delivery.payload.references.contains(field));
+            },
+        ),
         on_sends(delivery, "retried-within", "the HTTP client repeats requests by itself", |sends| {
             Rule::on(sends).repeat(2, Shown::First)
         }),
@@ -121,6 +132,22 @@ fn a_key_for_each_try(delivery: &Delivery) -> Sabotage<Lane> {
             if let Some(key) = body.pointer_mut(&pointer) {
                 let number = LAST.fetch_add(1, Ordering::Relaxed);
                 *key = format!("5ab07000-0000-4000-8000-{number:012x}").into();
+                request.body = body.to_string().into();
+            }
+        })
+    })
+}
+
+/// What the events are to carry back is something that says nothing.
+fn without_reference(delivery: &Delivery) -> Sabotage<Lane> {
+    let pointer = delivery.forwarder.reference.clone();
+    let mistake = "the email carries nothing by which its events could be told from others'";
+    on_sends(delivery, "reference-not-sent", mistake, move |sends| {
+        let pointer = pointer.clone();
+        Rule::on(sends).rewrite_request(move |request| {
+            let Ok(mut body) = serde_json::from_slice::<Value>(&request.body) else { return };
+            if let Some(carried) = body.pointer_mut(&pointer) {
+                *carried = serde_json::json!(["an email"]);
                 request.body = body.to_string().into();
             }
         })

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use reqwest::header::{ACCEPT, HeaderValue, InvalidHeaderValue};
 use reqwest::{Client, Response, Url};
 use serde::Serialize;
+use uuid::Uuid;
 
 use super::answer::outcome;
 use crate::email::{Message, SendOutcome};
@@ -55,15 +56,16 @@ impl BrevoMailer {
         Ok(Self { client, url, key, from, limit })
     }
 
-    async fn ask(&self, message: &Message, idempotency_key: &str) -> Result<SendOutcome, reqwest::Error> {
+    async fn ask(&self, message: &Message, reference: Uuid) -> Result<SendOutcome, reqwest::Error> {
+        let reference = reference.to_string();
         let body = Body {
             sender: &self.from,
             to: [To { email: &message.to }],
             subject: &message.email.subject,
             html_content: &message.email.html,
             text_content: message.email.text.as_deref(),
-            tags: [&message.tag],
-            headers: Headers { idempotency_key },
+            tags: [&message.tag, &reference],
+            headers: Headers { idempotency_key: &reference },
         };
         let request = self.client.post(self.url.clone()).timeout(self.limit).json(&body);
         let request = request.header("api-key", self.key.clone()).header(ACCEPT, "application/json");
@@ -87,8 +89,8 @@ async fn start_of(response: &mut Response) -> Vec<u8> {
 
 #[async_trait]
 impl Mailer for BrevoMailer {
-    async fn send(&self, message: &Message, idempotency_key: &str) -> SendOutcome {
-        match self.ask(message, idempotency_key).await {
+    async fn send(&self, message: &Message, reference: Uuid) -> SendOutcome {
+        match self.ask(message, reference).await {
             Ok(outcome) => outcome,
             Err(error) if error.is_timeout() => SendOutcome::Temporary("timeout".to_owned()),
             Err(error) if error.is_connect() => SendOutcome::Temporary("unreachable".to_owned()),
@@ -114,7 +116,8 @@ struct Body<'a> {
     html_content: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     text_content: Option<&'a str>,
-    tags: [&'a str; 1],
+    /// They come back in every event; the custom header, which does too, is missing in some.
+    tags: [&'a str; 2],
     headers: Headers<'a>,
 }
 

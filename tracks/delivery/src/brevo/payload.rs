@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::event::{DeclaredEvent, Event, MAX_ID, MAX_NAME, Malformed, digest, hex, kept_link};
 
@@ -33,6 +34,10 @@ struct Payload<'a> {
     ts_event: Option<&'a RawValue>,
     #[serde(borrow)]
     ts: Option<&'a RawValue>,
+    #[serde(borrow)]
+    tags: Option<&'a RawValue>,
+    #[serde(borrow)]
+    tag: Option<&'a RawValue>,
 }
 
 pub(super) fn read(raw: &str, declared: &'static [DeclaredEvent]) -> Result<Event, Malformed> {
@@ -65,6 +70,7 @@ fn known_event(payload: &Payload<'_>, known: &'static DeclaredEvent, raw: &str) 
         declared: Some(known),
         time: event_time(payload)?.ok_or(Malformed::NoTime)?,
         link: kept_link(text("link", payload.link)?.unwrap_or_default()),
+        reference: reference(payload),
         raw: raw.to_owned(),
     })
 }
@@ -86,17 +92,19 @@ fn other_event(payload: &Payload<'_>, name: &str, raw: &str) -> Event {
         declared: None,
         time: time.unwrap_or(OffsetDateTime::UNIX_EPOCH),
         link,
+        reference: reference(payload),
         raw: raw.to_owned(),
     }
 }
 
 /// By any spelling, whatever its case and separators.
 fn find(name: &str, declared: &'static [DeclaredEvent]) -> Option<&'static DeclaredEvent> {
-    let letters = |text: &str| -> String {
-        text.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect()
-    };
-    let wanted = letters(name);
-    declared.iter().find(|known| known.spellings.iter().any(|spelling| letters(spelling) == wanted))
+    let same = |spelling: &&str| letters(spelling).eq(letters(name));
+    declared.iter().find(|known| known.spellings.iter().any(same))
+}
+
+fn letters(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase)
 }
 
 /// A string that PostgreSQL can keep.
@@ -115,6 +123,21 @@ pub(super) fn message_id(text: &str) -> Option<String> {
     let id = id.strip_suffix('>').unwrap_or(id).trim();
     let fits = !id.is_empty() && id.len() <= MAX_ID && !id.chars().any(char::is_control);
     fits.then(|| id.to_owned())
+}
+
+/// What the mailer put among the tags. `tag` holds the tags too, as the text of an array, where an event has no `tags`.
+/// Other tags are somebody else's; what cannot be read is none.
+fn reference(payload: &Payload<'_>) -> Option<Uuid> {
+    let listed = payload.tags.and_then(|tags| reference_among(tags.get()));
+    listed.or_else(|| reference_among(&text("tag", payload.tag).ok()??))
+}
+
+fn reference_among(list: &str) -> Option<Uuid> {
+    // As many characters as the usual form has, and no other form; written plainly, it needs no unescaping.
+    const QUOTED: usize = 38;
+    let tags: Vec<&RawValue> = serde_json::from_str(list).ok()?;
+    let quoted = tags.iter().map(|tag| tag.get()).filter(|tag| tag.len() == QUOTED);
+    quoted.filter_map(|tag| Uuid::try_parse(tag.trim_matches('"')).ok()).next()
 }
 
 /// The first of the fields that is there. All that are there must be times: where one is not, none is to be trusted.

@@ -15,8 +15,8 @@ use crate::provider::Mailer;
 /// What came of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// The provider took it.
-    Sent { provider_id: Option<String> },
+    /// The provider took it, under this reference.
+    Sent { provider_id: Option<String>, reference: Uuid },
     /// It never will be sent.
     Dropped,
     /// Later: the message may be at fault.
@@ -80,17 +80,20 @@ pub(super) async fn deliver(means: Means, claimed: Claimed, namespace: Uuid, lea
     if lease_ends.saturating_duration_since(Instant::now()) < means.send_limit {
         return Done::of(&claimed, "untried", Verdict::Untried);
     }
-    let key = idempotency_key(namespace, claimed.row.id).to_string();
+    let reference = reference(namespace, claimed.row.id);
     // The mailer has a limit of its own; that one keeps it is not for the lease to rely on.
-    let sent = timeout(means.send_limit, means.mailer.send(&message, &key)).await;
+    let sent = timeout(means.send_limit, means.mailer.send(&message, reference)).await;
     let outcome = sent.unwrap_or_else(|_| SendOutcome::Temporary("timeout".to_owned()));
     let label = outcome.as_str();
     let verdict = match outcome {
         SendOutcome::Sent { provider_id } => {
             if provider_id.is_none() {
-                tracing::warn!(audit_id = claimed.row.id, "the provider took an email and told no id for it");
+                tracing::warn!(
+                    audit_id = claimed.row.id,
+                    "an email was taken and no id told; its events will tell"
+                );
             }
-            Verdict::Sent { provider_id }
+            Verdict::Sent { provider_id, reference }
         }
         SendOutcome::Permanent(why) => {
             tracing::error!(
@@ -123,7 +126,7 @@ fn message(kinds: &Kinds, claimed: &Claimed) -> Result<Message, &'static str> {
 }
 
 /// The same at every try, and another for every row of every deployment, even where two share an account.
-fn idempotency_key(namespace: Uuid, audit_id: i64) -> Uuid {
+fn reference(namespace: Uuid, audit_id: i64) -> Uuid {
     Uuid::new_v5(&namespace, &audit_id.to_be_bytes())
 }
 
@@ -132,11 +135,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_belongs_to_one_row_of_one_deployment() {
+    fn a_reference_belongs_to_one_row_of_one_deployment() {
         let (one, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        assert_eq!(idempotency_key(one, 7), idempotency_key(one, 7));
-        assert_ne!(idempotency_key(one, 7), idempotency_key(one, 8));
-        assert_ne!(idempotency_key(one, 7), idempotency_key(other, 7));
-        assert_eq!(idempotency_key(one, 7).get_version_num(), 5);
+        assert_eq!(reference(one, 7), reference(one, 7));
+        assert_ne!(reference(one, 7), reference(one, 8));
+        assert_ne!(reference(one, 7), reference(other, 7));
+        assert_eq!(reference(one, 7).get_version_num(), 5);
     }
 }

@@ -18,6 +18,10 @@
 //! a row less. A worker that comes late finds the row in the ledger and changes nothing; what it has to say of a try
 //! that failed is only heard while its token holds.
 //!
+//! A retry may learn no more than that its key was used: which message the provider made of the first request was in the
+//! answer that got lost. So each email carries its *reference*, which is that key, and its events tell it back: the row
+//! is written without an id and takes that of the first event with its reference, whichever of the two comes first.
+//!
 //! Requests whose outcome is unknown (a time-out) are repeated under the same key. Brevo remembers a key for 15 to 30
 //! minutes; a provider that takes a request, doesn't answer, and is out of reach for longer than that may send twice.
 //!
@@ -58,7 +62,7 @@ pub struct Forwarder {
 
 impl Forwarder {
     /// Sends by `mailer`, whose events `provider` reads, what `kinds` say; `database` has the tables of
-    /// [`MIGRATION`](crate::MIGRATION) and the audit log. It has a connection of its own, made when it runs.
+    /// [`MIGRATIONS`](crate::MIGRATIONS) and the audit log. It has a connection of its own, made when it runs.
     #[must_use]
     pub fn new(
         provider: impl Provider,

@@ -13,7 +13,7 @@ use super::deliver::{Done, Means, Verdict, deliver};
 use super::record::{Pen, later};
 use super::settle::Settled;
 use super::{Forwarder, TurnError, cursor};
-use crate::store::{Session, ledger_sql};
+use crate::store::{Planning, Session, ledger_sql};
 
 /// How long the database may take for one statement, and for one turn.
 const STATEMENT_LIMIT: Duration = Duration::from_secs(5);
@@ -201,7 +201,9 @@ impl Runner {
         let client = &mut open.session.client;
         let pen = Pen { provider: self.forwarder.provider.name(), ledger_sql: &self.ledger_sql };
         match &done.verdict {
-            Verdict::Sent { provider_id } => pen.sent(client, done, provider_id.as_deref()).await?,
+            Verdict::Sent { provider_id, reference } => {
+                pen.sent(client, done, provider_id.as_deref(), *reference).await?;
+            }
             Verdict::Dropped => pen.dropped(client, done).await?,
             Verdict::Failed(why) => {
                 let after = self.forwarder.settings.retry_after(done.attempts);
@@ -246,7 +248,7 @@ async fn last_moment(ending: &CancellationToken) {
 }
 
 async fn open(config: &tokio_postgres::Config) -> Result<Open, TurnError> {
-    let session = Session::open(config, STATEMENT_LIMIT).await?;
+    let session = Session::open(config, STATEMENT_LIMIT, Planning::Anew).await?;
     let row = session.client.query_opt("SELECT namespace FROM forwarder_deployment", &[]).await?;
     let namespace = row.ok_or(TurnError::NoDeployment)?.get(0);
     Ok(Open { session, namespace })

@@ -14,10 +14,21 @@
 //! each other; rows are inserted in the order of their key for the same reason. A lock's number is a digest: two
 //! messages that share one merely wait for each other.
 
+//!
+//! # How a row that lacks its message's id comes by it
+//!
+//! Events of messages that the ledger does not know may carry the reference of a row that was written without an id.
+//! For these a second transaction follows before the answer: under the locks of message and reference it keeps which
+//! message carries which reference, lets the row adopt the id, and computes it. Who writes a row without an id looks
+//! there first, under the reference's lock. So of the two, whoever comes second sees what the other left.
+
+mod batch;
 mod committer;
+mod connection;
+mod failure;
 mod session;
 mod statements;
 
 pub(crate) use committer::Committer;
-pub(crate) use session::Session;
-pub(crate) use statements::{LEDGER_LOCK, ledger_sql, lock_number};
+pub(crate) use session::{Planning, Session};
+pub(crate) use statements::{LEDGER_LOCK, ledger_sql, lock_number, reference_lock};

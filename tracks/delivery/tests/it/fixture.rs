@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use sabot_delivery::{Answer, Brevo, MIGRATION, Receiver, Secrets};
+use sabot_delivery::{Answer, Brevo, MIGRATIONS, Receiver, Secrets};
 use sabot_sandbox::postgres::{Fresh, fresh_database};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -44,7 +44,9 @@ impl Fixture {
         let audit_log = "CREATE TABLE audit_log (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, \
              kind text NOT NULL, summary text NOT NULL DEFAULT '', payload jsonb NOT NULL DEFAULT '{}')";
         client.batch_execute(audit_log).await.unwrap();
-        client.batch_execute(MIGRATION).await.unwrap();
+        for migration in MIGRATIONS {
+            client.batch_execute(migration).await.unwrap();
+        }
         Self { database, client }
     }
 

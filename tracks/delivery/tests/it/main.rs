@@ -7,6 +7,7 @@ mod forwarder;
 mod order;
 mod outage;
 mod races;
+mod reference;
 mod router;
 mod seen;
 mod stub;

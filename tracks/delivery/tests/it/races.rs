@@ -7,21 +7,28 @@ use tokio::task::JoinSet;
 
 use crate::fixture::{Fixture, event, insist, yesterday};
 
-/// Holds every transaction that stores an event with the link `held` at its commit, all its work done, until the
-/// returned session ends: a deferred trigger waits for a lock that this session has.
+/// Holds every transaction that stores an event with the link `held`.
 async fn hold_events(fixture: &Fixture) -> tokio_postgres::Client {
-    let trigger = "CREATE FUNCTION held() RETURNS trigger LANGUAGE plpgsql AS \
+    hold_commits(fixture, "delivery_events", "NEW.link = 'held'").await
+}
+
+/// Holds every transaction that inserts such a row into `table` at its commit, all its work done, until the returned
+/// session ends: a deferred trigger waits for a lock that this session has.
+pub(crate) async fn hold_commits(fixture: &Fixture, table: &str, when: &str) -> tokio_postgres::Client {
+    let trigger = format!(
+        "CREATE FUNCTION held() RETURNS trigger LANGUAGE plpgsql AS \
          $$ BEGIN PERFORM pg_advisory_xact_lock_shared(42); RETURN NEW; END $$; \
-         CREATE CONSTRAINT TRIGGER held AFTER INSERT ON delivery_events DEFERRABLE INITIALLY DEFERRED \
-         FOR EACH ROW WHEN (NEW.link = 'held') EXECUTE FUNCTION held()";
-    fixture.client.batch_execute(trigger).await.unwrap();
+         CREATE CONSTRAINT TRIGGER held AFTER INSERT ON {table} DEFERRABLE INITIALLY DEFERRED \
+         FOR EACH ROW WHEN ({when}) EXECUTE FUNCTION held()"
+    );
+    fixture.client.batch_execute(&trigger).await.unwrap();
     let holder = fixture.database.connect().await.unwrap();
     holder.batch_execute("SELECT pg_advisory_lock(42)").await.unwrap();
     holder
 }
 
 /// Lets the first go on once this second one waits for it, or has not waited and is done.
-async fn second_waits<T>(
+pub(crate) async fn second_waits<T>(
     fixture: &Fixture,
     holder: tokio_postgres::Client,
     second: impl Future<Output = T>,

@@ -8,6 +8,7 @@ use sabot_delivery::{
     AuditRow, Brevo, Email, Forwarder, ForwarderSettings, Kinds, Mailer, Message, RenderError, SendOutcome,
 };
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use crate::fixture::Fixture;
 
@@ -56,8 +57,8 @@ impl Stub {
 
 #[async_trait]
 impl Mailer for Stub {
-    async fn send(&self, message: &Message, idempotency_key: &str) -> SendOutcome {
-        self.seen.lock().unwrap().push((message.to.clone(), idempotency_key.to_owned()));
+    async fn send(&self, message: &Message, reference: Uuid) -> SendOutcome {
+        self.seen.lock().unwrap().push((message.to.clone(), reference.to_string()));
         self.asked.notify_one();
         if let Some(hold) = &self.hold {
             hold.notified().await;

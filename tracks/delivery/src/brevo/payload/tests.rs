@@ -121,6 +121,28 @@ fn an_event_outside_the_table_needs_only_a_name() {
 }
 
 #[test]
+fn the_reference_is_the_tag_that_is_a_uuid() {
+    let reference = "6e8bc430-9c3a-51d9-b1a6-8a1c2f7b9d10";
+    let expected = Some(reference.parse().unwrap());
+    let read_with = |field: &str, value: Value| {
+        let mut payload = without(&["tags"]);
+        payload[field] = value;
+        read(&payload).unwrap().reference
+    };
+    let list = json!(["team.created", reference, "6e8bc430-9c3a-51d9-b1a6-8a1c2f7b9d11"]);
+    assert_eq!(read_with("tags", list.clone()), expected);
+    assert_eq!(read_with("tag", list.to_string().into()), expected);
+    assert_eq!(read(&with("event", "request".into())).unwrap().reference, None);
+    let other = format!("{{\"event\":\"request\",\"tags\":{list}}}");
+    assert_eq!(Brevo.read(&other).unwrap().reference, expected);
+    let unreadable =
+        [json!(null), json!(reference), json!([5, [reference]]), json!({"a": reference}), json!(7)];
+    for none in unreadable.into_iter().chain([json!([]), json!([reference.replace('-', "")]), json!("a\0")]) {
+        assert_eq!((read_with("tags", none.clone()), read_with("tag", none)), (None, None));
+    }
+}
+
+#[test]
 fn nothing_of_the_payload_shows_in_debug() {
     let shown = format!("{:?}", read(&payload()).unwrap());
     assert!(!shown.to_lowercase().contains("ann") && !shown.contains("mailin"), "{shown}");
