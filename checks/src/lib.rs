@@ -6,9 +6,12 @@
 mod arena;
 mod delivery;
 mod leak;
+mod metrics;
+mod propagation;
 mod readiness;
 mod registry;
 mod sabotage;
+mod sql;
 
 pub use arena::Embedded;
 pub use readiness::faults::{Fault, LeftOut, left_out};
