@@ -1,0 +1,125 @@
+//! Where this track's sabotages are put: on the queue, on its trail, on the runner's settings and its calls; and how one
+//! is seen to have landed.
+
+use super::desk::Desk;
+use super::downstream::calls_of;
+use crate::sabotage::rules::{self, Knock, MakeRules, SetRules};
+use crate::sabotage::setting;
+use crate::sabotage::trigger::Trigger;
+use crate::sql::ident;
+use sabot_engine::{Sabotage, Sort};
+use sabot_target::{Lane, Propagation, Target};
+use sabot_wire::http::{Match, Rule};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Runs whenever a propagation is written.
+pub(crate) fn on_queue(propagation: &Propagation, fires: &'static str, body: String) -> Trigger {
+    Trigger {
+        database: propagation.database.clone(),
+        table: ident(&propagation.queue.table),
+        fires,
+        body,
+        deferred: false,
+    }
+}
+
+/// Runs whenever an audit row is written.
+pub(crate) fn on_trail(target: &Target, fires: &'static str, body: String) -> Trigger {
+    Trigger {
+        database: target.propagation.database.clone(),
+        table: ident(&target.delivery.audit.table),
+        fires,
+        body,
+        deferred: false,
+    }
+}
+
+/// Whether an update of the queue is a failed attempt, as a condition on `OLD` and `NEW`.
+pub(crate) fn has_failed(propagation: &Propagation) -> String {
+    let attempts = ident(&propagation.queue.attempts);
+    format!("NEW.{attempts} > OLD.{attempts}")
+}
+
+/// The runner with a setting turned.
+pub(crate) fn runner_with(
+    turns_red: &[&'static str],
+    name: &str,
+    mistake: &str,
+    propagation: &Propagation,
+    (env, value): (&str, String),
+) -> Sabotage<Lane> {
+    let service = propagation.runner.service.clone();
+    setting::turned(turns_red, name, mistake, vec![(service, vec![(env.to_owned(), value)])])
+}
+
+/// Durations as settings have them, joined by commas.
+pub(crate) fn durations(durations: &[Duration]) -> String {
+    durations.iter().map(|one| format!("{}s", one.as_secs())).collect::<Vec<_>>().join(",")
+}
+
+/// A rule on the runner's calls of the downstream.
+pub(crate) fn on_calls(
+    turns_red: &[&'static str],
+    name: &str,
+    mistake: &str,
+    propagation: &Propagation,
+    rule: impl Fn(Match) -> Rule + Send + Sync + 'static,
+) -> Sabotage<Lane> {
+    let (runner, calls) = (&propagation.runner, calls_of(&propagation.downstream));
+    let (wire, rule) = (runner.downstream_wire.clone(), Arc::new(rule));
+    let set: Arc<SetRules> = Arc::new(move |instance| {
+        let rule = rule(calls.clone());
+        let tally = instance.http(&wire).map(|wire| wire.set(rule).tally().clone());
+        Box::pin(async { Ok(vec![tally?]) })
+    });
+    let make: Arc<MakeRules> = Arc::new(move |_| set.clone());
+    rules::knocked(turns_red, name, mistake, (Sort::Http, &runner.service), called(), make)
+}
+
+/// A rewrite of one of the runner's statements.
+pub(crate) fn on_statements(
+    turns_red: &[&'static str],
+    name: &str,
+    mistake: &str,
+    propagation: &Propagation,
+    rule: impl Fn() -> sabot_wire::pg::Rule + Send + Sync + 'static,
+) -> Sabotage<Lane> {
+    let runner = &propagation.runner;
+    let (wire, rule) = (runner.database_wire.clone(), Arc::new(rule));
+    let set: Arc<SetRules> = Arc::new(move |instance| {
+        let (wire, rule) = (wire.clone(), rule.clone());
+        Box::pin(async move { Ok(vec![instance.postgres(&wire)?.set(rule()).await?.tally().clone()]) })
+    });
+    let make: Arc<MakeRules> = Arc::new(move |_| set.clone());
+    rules::knocked(turns_red, name, mistake, (Sort::Sql, &runner.service), called(), make)
+}
+
+/// Enqueues two propagations about one team, so that the runner claims, asks which is the newest, and calls the
+/// downstream; awaits that they have been attempted, and takes them away.
+pub(crate) fn called() -> Arc<Knock> {
+    Arc::new(|lane, _| {
+        Box::pin(async move {
+            let desk = Desk::open(lane).await?;
+            let subject = desk.subject().await?;
+            let new = desk.new(&subject)?;
+            let ids = desk.insert(&[new.clone(), new]).await?;
+            // Whether anything comes of it is not the question here.
+            let attempted = desk.awaited_within(desk.propagation.runner.lease, &ids, |row| {
+                row.last_attempt_at.is_some() || row.is_applied()
+            });
+            attempted.await?;
+            desk.clear().await
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_written_as_settings_read_them() {
+        assert_eq!(durations(&[60, 86_400].map(Duration::from_secs)), "60s,86400s");
+    }
+}
