@@ -20,17 +20,38 @@ pub enum Kind {
     ResourceDeleted,
     /// Somebody called the webhook without its secret.
     WebhookRefused,
+    /// A propagation reached its downstream, or had nothing to do there.
+    PropagationApplied,
+    /// A propagation failed and will be tried again.
+    PropagationRetrying,
+    /// A propagation failed its last attempt.
+    PropagationDeadLettered,
+    /// The same, of a kind that no worker knew.
+    PropagationUnknownKindDeadLettered,
+    /// A downstream left a propagation for a reason that is not known to be harmless.
+    PropagationUnexpectedSkip,
+    /// Somebody gave a dead letter all its attempts anew.
+    PropagationReplayed,
+    /// Somebody deleted a dead letter.
+    PropagationDiscarded,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 13] = [
         Self::TeamCreated,
         Self::SubscriptionUpgraded,
         Self::SubscriptionDowngraded,
         Self::ResourceCreated,
         Self::ResourceDeleted,
         Self::WebhookRefused,
+        Self::PropagationApplied,
+        Self::PropagationRetrying,
+        Self::PropagationDeadLettered,
+        Self::PropagationUnknownKindDeadLettered,
+        Self::PropagationUnexpectedSkip,
+        Self::PropagationReplayed,
+        Self::PropagationDiscarded,
     ];
 
     /// As it stands in the trail.
@@ -43,6 +64,13 @@ impl Kind {
             Self::ResourceCreated => "resource.created",
             Self::ResourceDeleted => "resource.deleted",
             Self::WebhookRefused => "webhook.refused",
+            Self::PropagationApplied => "propagation.applied",
+            Self::PropagationRetrying => "propagation.retrying",
+            Self::PropagationDeadLettered => "propagation.dead_lettered",
+            Self::PropagationUnknownKindDeadLettered => "propagation.unknown_kind_dead_lettered",
+            Self::PropagationUnexpectedSkip => "propagation.unexpected_skip",
+            Self::PropagationReplayed => "propagation.replayed",
+            Self::PropagationDiscarded => "propagation.discarded",
         }
     }
 
@@ -51,7 +79,16 @@ impl Kind {
     pub const fn emails(self) -> bool {
         match self {
             Self::TeamCreated | Self::SubscriptionUpgraded | Self::SubscriptionDowngraded => true,
-            Self::ResourceCreated | Self::ResourceDeleted | Self::WebhookRefused => false,
+            Self::ResourceCreated
+            | Self::ResourceDeleted
+            | Self::WebhookRefused
+            | Self::PropagationApplied
+            | Self::PropagationRetrying
+            | Self::PropagationDeadLettered
+            | Self::PropagationUnknownKindDeadLettered
+            | Self::PropagationUnexpectedSkip
+            | Self::PropagationReplayed
+            | Self::PropagationDiscarded => false,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The example platform: three services that put the tracks together, to copy from and to be judged.
 //!
 //! - [`api`]: teams, their tier, their resources, the audit trail, and the email provider's webhook.
-//! - [`worker`]: the loops behind it: the forwarder that emails, and the propagation runner's heartbeat.
+//! - [`worker`]: the loops behind it: the forwarder that emails, and the propagation runner.
 //! - [`provisioner`]: makes, re-grades and removes a database and a role per resource on the customers' PostgreSQL.
 //!
 //! All three answer `/livez` (200 as long as the process answers), `/readyz` (the contract of `sabot-readiness`) and
@@ -14,6 +14,7 @@ pub mod http;
 pub mod kind;
 pub mod logs;
 pub mod probes;
+pub mod propagation;
 pub mod provisioner;
 pub mod service;
 pub mod settings;

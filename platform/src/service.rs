@@ -102,6 +102,12 @@ impl Service {
         &self.common
     }
 
+    /// What takes every credential out of a text.
+    #[must_use]
+    pub const fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
     /// Runs until a signal ends it. `parts` is called within the runtime, and may spawn onto `tasks`.
     #[must_use]
     pub fn run(self, parts: impl FnOnce(&mut Self) -> Result<Parts, StartError>) -> ExitCode {
@@ -234,4 +240,10 @@ pub enum StartError {
     /// A defect of the service: its rows contradict each other.
     #[error(transparent)]
     Readiness(#[from] BuildError),
+    /// A defect of the service: its kinds of propagations contradict each other.
+    #[error(transparent)]
+    Registry(#[from] sabot_propagation::RegistryError),
+    /// A runner cannot work so, though the settings were let through.
+    #[error(transparent)]
+    Runner(#[from] sabot_propagation::SettingsError),
 }

@@ -1,7 +1,7 @@
 //! The dependencies that several services have alike.
 
-use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, Url};
 use sabot_readiness::{Criticality, Dependency};
 
 use crate::probes::{HttpProbe, http_client};
@@ -69,6 +69,14 @@ pub fn row(
     let url = upstream.url.join(path).unwrap_or_else(|_| upstream.url.clone());
     let probe = HttpProbe::new(http_client(&url, LAST_RESORT, false)?, method, url, headers);
     Ok(readiness.dependency(declared, move || probe.clone().look()))
+}
+
+/// Where the provisioner, whose address is `base`, has a resource.
+#[must_use]
+pub fn resource_url(base: &Url, resource: i64) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("{}resources/res_{resource}", base.path()));
+    url
 }
 
 /// The header that carries a bearer token.

@@ -20,8 +20,8 @@ const FORWARDER_RETRY: &str = "200ms,400ms,800ms,1s";
 
 /// What the readiness probe of PostgreSQL looks like on its wire.
 const PROBE: &str = "/* readyz */";
-/// What the runner's heartbeat looks like on its wire.
-const HEARTBEAT: &str = "/* propagation_runner */";
+/// What the runner's claim looks like on its wire: one that comes back is its heartbeat.
+const HEARTBEAT: &str = "/* propagation claim */";
 
 pub(crate) fn target() -> Target {
     Target {
@@ -32,6 +32,8 @@ pub(crate) fn target() -> Target {
             ("probe time limits", "500ms"),
             ("the runner's polling", "100ms"),
             ("its heartbeat stale after", "1s"),
+            ("a propagation's lease", "2s"),
+            ("its dispatch limit", "1s"),
             ("the forwarder's polling", "100ms"),
             ("its lease", "2s"),
             ("its send limit", "1s"),
@@ -100,6 +102,10 @@ fn worker() -> Service {
         ("SABOT_SERVICE_TOKEN", "{secret:worker_token}"),
         ("SABOT_PROPAGATION_POLL", "100ms"),
         ("SABOT_PROPAGATION_STALE_AFTER", "1s"),
+        ("SABOT_PROPAGATION_LEASE", "2s"),
+        ("SABOT_PROPAGATION_DISPATCH_LIMIT", "1s"),
+        ("SABOT_PROVISIONER_URL", "{wire:provisioner}"),
+        ("SABOT_PROVISIONER_TOKEN", "{secret:provisioner_token}"),
         ("SABOT_FORWARDER_POLL", "100ms"),
         ("SABOT_FORWARDER_LEASE", "2s"),
         ("SABOT_FORWARDER_SEND_LIMIT", "1s"),
@@ -109,6 +115,7 @@ fn worker() -> Service {
     env.extend(outward());
     let wires = vec![
         wire("platform_db", Upstream::Database("platform".into())),
+        wire("provisioner", Upstream::Service("provisioner".into())),
         wire("brevo", Upstream::StandIn("brevo".into())),
         wire("artifact_store", Upstream::StandIn("artifact_store".into())),
     ];

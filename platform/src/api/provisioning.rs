@@ -13,7 +13,7 @@ use crate::probes::http_client;
 use crate::service::StartError;
 use crate::settings::{Secret, Upstream};
 use crate::tier::Tier;
-use crate::upstreams::bearer;
+use crate::upstreams::{bearer, resource_url};
 
 /// A client of the provisioner; clones share its connections.
 #[derive(Debug, Clone)]
@@ -53,20 +53,17 @@ impl Provisioner {
         tier: Tier,
         password: &Secret,
     ) -> Result<Provisioned, ApiError> {
-        let request = self.client.put(self.url(resource)).json(&Wanted { tier, password: password.expose() });
+        let request = self
+            .client
+            .put(resource_url(&self.base, resource))
+            .json(&Wanted { tier, password: password.expose() });
         let response = self.send(request, resource).await?;
         response.json().await.map_err(|error| unavailable(&with_causes(&error.without_url())))
     }
 
     /// Removes the resource; that it is not there is as good.
     pub(super) async fn remove(&self, resource: i64) -> Result<(), ApiError> {
-        self.send(self.client.delete(self.url(resource)), resource).await.map(|_| ())
-    }
-
-    fn url(&self, resource: i64) -> Url {
-        let mut url = self.base.clone();
-        url.set_path(&format!("{}resources/res_{resource}", self.base.path()));
-        url
+        self.send(self.client.delete(resource_url(&self.base, resource)), resource).await.map(|_| ())
     }
 
     async fn send(&self, request: RequestBuilder, resource: i64) -> Result<reqwest::Response, ApiError> {

@@ -5,6 +5,10 @@
 //! request again goes on from wherever it stopped; the provisioner does not mind being asked twice. Meanwhile the
 //! row is locked, so that of two requests at once one is answered 409, and no password is given out that another
 //! request has replaced. That lock holds a connection while the provisioner works, which its time limit bounds.
+//!
+//! A change of the team's tier meanwhile re-grades what is `ready`, and so passes this resource by. So the tier is read
+//! once more before the row becomes `ready`, under a lock that lets no change commit in between: whatever commits
+//! earlier is seen here, and whatever commits later sees a resource that is `ready`.
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -116,15 +120,16 @@ async fn make(client: &mut Client, provisioner: Provisioner, id: i64) -> Result<
         "ready" => return Ok(resource),
         _ => return Err(in_progress()),
     }
-    let tier: Tier = row.get::<_, String>(4).parse().map_err(|error| {
-        tracing::error!(%error, "a team's tier is unknown");
-        ApiError::conflict("unknown_tier", "this service does not know the team's tier")
-    })?;
+    let tier = known_tier(row.get(4))?;
     let password = new_password()?;
-    let provisioned = provisioner.ensure(id, tier, &password).await?;
+    let mut provisioned = provisioner.ensure(id, tier, &password).await?;
+    let tier_now = hold_tier(&transaction, resource.team_id).await?;
+    if tier_now != tier {
+        provisioned = provisioner.ensure(id, tier_now, &password).await?;
+    }
     set_state(&transaction, id, "ready").await?;
     let summary = format!("resource {} created", resource.name);
-    let payload = json!({ "resource": id, "database": provisioned.database, "tier": tier });
+    let payload = json!({ "resource": id, "database": provisioned.database, "tier": tier_now });
     audit::write(&transaction, Kind::ResourceCreated, resource.team_id, &summary, payload).await?;
     transaction.commit().await?;
     resource.state = "ready".to_owned();
@@ -178,6 +183,19 @@ async fn locked(transaction: &Transaction<'_>, id: i64) -> Result<Row, ApiError>
         _ => error.into(),
     })?;
     row.ok_or_else(|| ApiError::not_found("resource"))
+}
+
+/// The team's tier, which nobody changes before this transaction ends.
+async fn hold_tier(transaction: &Transaction<'_>, team: i64) -> Result<Tier, ApiError> {
+    let statement = transaction.prepare_cached("SELECT tier FROM teams WHERE id = $1 FOR SHARE").await?;
+    known_tier(transaction.query_one(&statement, &[&team]).await?.get(0))
+}
+
+fn known_tier(tier: &str) -> Result<Tier, ApiError> {
+    tier.parse().map_err(|error| {
+        tracing::error!(%error, "a team's tier is unknown");
+        ApiError::conflict("unknown_tier", "this service does not know the team's tier")
+    })
 }
 
 async fn set_state(transaction: &Transaction<'_>, id: i64, state: &str) -> Result<(), tokio_postgres::Error> {

@@ -1,7 +1,8 @@
-//! Teams and their tier.
+//! Teams and their tier. A change of the tier commits together with its audit entry and its propagation.
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use sabot_propagation::enqueue;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -13,6 +14,7 @@ use super::routes::Api;
 use crate::db::Client;
 use crate::http::{ApiError, Json, Path, Query};
 use crate::kind::Kind;
+use crate::propagation::tier_elevation;
 use crate::tier::Tier;
 
 #[derive(Debug, Serialize)]
@@ -190,6 +192,8 @@ async fn set_tier(client: &mut Client, team: i64, tier: Tier) -> Result<Team, Ap
     let summary = format!("tier changed from {} to {}", before.tier, tier.as_str());
     let payload = before.told(json!({ "from": before.tier, "to": tier }));
     audit::write(&transaction, kind, team, &summary, payload).await?;
+    // The team's row is locked, so ids rise in the order of the changes: the newest is known by its id.
+    enqueue(&transaction, &tier_elevation(team, &before.tier, tier)?).await?;
     transaction.commit().await?;
     Ok(Team { tier: tier.as_str().to_owned(), ..before })
 }

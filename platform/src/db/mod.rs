@@ -16,5 +16,11 @@ pub const PLATFORM: MigrationSet = MigrationSet {
             name: "0003_contact_email",
             sql: include_str!("../../migrations/0003_contact_email.sql"),
         },
+        Migration {
+            name: "0004_propagation_kind",
+            sql: include_str!("../../migrations/0004_propagation_kind.sql"),
+        },
+        Migration { name: "0005_propagations", sql: sabot_propagation::QUEUE.sql },
+        Migration { name: "0006_supersession", sql: sabot_propagation::SUPERSESSION.sql },
     ],
 };

@@ -63,6 +63,12 @@ impl Database {
         Ok(Self { pool })
     }
 
+    /// The pool itself, for a library that borrows of it as it sees fit.
+    #[must_use]
+    pub fn into_pool(self) -> Pool {
+        self.pool
+    }
+
     /// Does `work` on a connection.
     ///
     /// Work that is cancelled half-way (its request ran out of time) takes its connection with it: the answer to an

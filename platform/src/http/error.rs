@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use sabot_propagation::EnqueueError;
 use serde_json::json;
 
 use crate::db::DatabaseError;
@@ -73,6 +74,30 @@ impl From<DatabaseError> for ApiError {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "database_unavailable", "try again in a moment")
             }
         }
+    }
+}
+
+impl From<EnqueueError> for ApiError {
+    fn from(error: EnqueueError) -> Self {
+        match error {
+            EnqueueError::Database(error) => error.into(),
+            // The enum lacks the kind: a schema of an older build.
+            missing => {
+                tracing::error!(error = with_causes(&missing), "the schema does not fit");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "schema_outdated",
+                    "the database awaits its migration",
+                )
+            }
+        }
+    }
+}
+
+impl From<serde_json::Error> for ApiError {
+    fn from(error: serde_json::Error) -> Self {
+        tracing::error!(%error, "something cannot be written as JSON");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "something went wrong; it is in the log")
     }
 }
 

@@ -37,7 +37,7 @@ pub struct CommonArgs {
     #[arg(long, env = "SABOT_REQUEST_TIME_LIMIT", value_name = "DURATION", default_value = "10s")]
     pub request_time_limit: String,
     /// How long what is in flight may take to finish after SIGTERM; not less than a request may take
-    #[arg(long, env = "SABOT_SHUTDOWN_GRACE", value_name = "DURATION", default_value = "15s")]
+    #[arg(long, env = "SABOT_SHUTDOWN_GRACE", value_name = "DURATION", default_value = "25s")]
     pub shutdown_grace: String,
     /// The readiness flags.
     #[command(flatten)]

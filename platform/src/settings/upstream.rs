@@ -92,7 +92,7 @@ impl ArtifactStoreArgs {
     }
 }
 
-/// The provisioner, which the api cannot do without.
+/// The provisioner, which neither api nor worker can do without.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Provisioner")]
 pub struct ProvisionerArgs {

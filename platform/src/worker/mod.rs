@@ -1,17 +1,19 @@
 //! The worker: the loops behind the platform.
 
 mod heartbeat;
+mod propagate;
 mod registry;
+mod regrade;
 mod settings;
+mod tally;
 
 use std::process::ExitCode;
 
-pub use heartbeat::Heartbeat;
 pub use settings::{Cli, Command, Format, Settings};
 
 use sabot_delivery::{Brevo, BrevoMailer, Forwarder, FromAddress, Seen};
 
-use crate::db::{Database, PLATFORM};
+use crate::db::PLATFORM;
 use crate::kind::kinds;
 use crate::probes::{PostgresProbe, http_client};
 use crate::service::{Parts, Service, StartError, command_line, refuse};
@@ -37,10 +39,8 @@ pub fn main() -> ExitCode {
 }
 
 fn parts(service: &mut Service, settings: &Settings) -> Result<Parts, StartError> {
-    let database = Database::new(&settings.database, settings.runner_stale_after)?;
-    let heartbeat = Heartbeat::new(settings.runner_stale_after);
-    service.tasks.spawn(heartbeat.clone().run(database, settings.poll, service.ending.clone()));
-
+    let heartbeat = propagate::start(service, settings)?;
+    let stale_after = settings.propagation.stale_after;
     forward(service, settings)?;
     let seen = Seen::new(settings.database.config.clone(), settings.accepted_too_long);
     seen.register_metrics(&mut service.registry);
@@ -49,7 +49,9 @@ fn parts(service: &mut Service, settings: &Settings) -> Result<Parts, StartError
     let probe = PostgresProbe::migrated(&settings.database.config, &PLATFORM);
     let mut dependencies = vec![
         readiness.dependency(&PLATFORM_DB, move || probe.clone().look()),
-        readiness.dependency(&settings::PROPAGATION_RUNNER, move || heartbeat.clone().look()),
+        readiness.dependency(&settings::PROPAGATION_RUNNER, move || {
+            heartbeat::look(heartbeat.clone(), stale_after)
+        }),
     ];
     dependencies.extend(upstreams::brevo(settings.brevo.as_ref(), readiness)?);
     dependencies.extend(upstreams::artifact_store(settings.artifact_store.as_ref(), readiness)?);

@@ -10,7 +10,7 @@ use crate::db::DatabaseSettings;
 use crate::service::VERSION;
 use crate::settings::{
     AcceptedArgs, ArtifactStoreArgs, BrevoArgs, Common, CommonArgs, DatabaseArgs, Declared, EmailSettings,
-    ForwarderArgs, Problems, Secret, Upstream, parse_duration,
+    ForwarderArgs, Problems, PropagationArgs, PropagationSettings, ProvisionerArgs, Secret, Upstream,
 };
 use crate::upstreams::{ARTIFACT_STORE, BREVO, PLATFORM_DB};
 
@@ -38,15 +38,13 @@ pub struct Cli {
     /// A file with that connection string
     #[arg(long, env = "SABOT_DATABASE_URL_FILE", value_name = "FILE")]
     database_url_file: Option<PathBuf>,
-    /// The most connections to the database at once; readiness has one of its own besides
+    /// The most connections at once to read what is propagated; the runner has up to six, and readiness one, besides
     #[arg(long, env = "SABOT_POOL_SIZE", value_name = "N", default_value = "10")]
     pool_size: String,
-    /// How often the propagation runner looks for work
-    #[arg(long, env = "SABOT_PROPAGATION_POLL", value_name = "DURATION", default_value = "1s")]
-    propagation_poll: String,
-    /// After how long without a tick the runner counts as failed; at least twice the polling period
-    #[arg(long, env = "SABOT_PROPAGATION_STALE_AFTER", value_name = "DURATION", default_value = "15s")]
-    propagation_stale_after: String,
+    #[command(flatten)]
+    propagation: PropagationArgs,
+    #[command(flatten)]
+    provisioner: ProvisionerArgs,
     #[command(flatten)]
     brevo: BrevoArgs,
     #[command(flatten)]
@@ -82,8 +80,8 @@ pub enum Format {
 pub struct Settings {
     pub(super) common: Common,
     pub(super) database: DatabaseSettings,
-    pub(super) poll: Duration,
-    pub(super) runner_stale_after: Duration,
+    pub(super) propagation: PropagationSettings,
+    pub(super) provisioner: Upstream,
     pub(super) brevo: Option<Upstream>,
     pub(super) email: EmailSettings,
     pub(super) accepted_too_long: Duration,
@@ -97,17 +95,10 @@ impl Cli {
     /// Everything that is wrong with them.
     pub fn settle(&self) -> Result<Settings, Problems> {
         let mut problems = Problems::default();
-        let form = "give a duration such as 100ms or 15s";
-        let poll = problems.take("propagation-poll", parse_duration(&self.propagation_poll), form);
-        let stale = parse_duration(&self.propagation_stale_after);
-        let stale = problems.take("propagation-stale-after", stale, form);
-        if let (Some(poll), Some(stale)) = (poll, stale)
-            && stale < poll * 2
-        {
-            let what = format!("{stale:?} is less than twice the polling period of {poll:?}");
-            problems.add("propagation-stale-after", what, "raise it, or lower --propagation-poll");
-        }
         let common = self.common.settle(DECLARED, &mut problems);
+        let grace = common.as_ref().map(|common| common.shutdown_grace);
+        let propagation = self.propagation.settle(grace, &mut problems);
+        let provisioner = self.provisioner.settle(&mut problems);
         let database = DatabaseArgs {
             flag: "database-url",
             url: self.database_url.as_deref(),
@@ -120,13 +111,14 @@ impl Cli {
         let accepted_too_long = self.accepted.settle(&mut problems);
         let artifact_store = self.artifact_store.settle(&mut problems);
         let whole = || {
-            let (common, database, poll, runner_stale_after) = (common?, database?, poll?, stale?);
-            let (email, accepted_too_long) = (email?, accepted_too_long?);
+            let (common, database, email) = (common?, database?, email?);
+            let (propagation, provisioner, accepted_too_long) =
+                (propagation?, provisioner?, accepted_too_long?);
             Some(Settings {
                 common,
                 database,
-                poll,
-                runner_stale_after,
+                propagation,
+                provisioner,
                 brevo,
                 email,
                 accepted_too_long,
@@ -142,7 +134,7 @@ impl Settings {
     #[must_use]
     pub fn secrets(&self) -> Vec<&Secret> {
         let upstreams = [&self.brevo, &self.artifact_store].into_iter().flatten();
-        let mut secrets = vec![&self.common.token, &self.database.url];
+        let mut secrets = vec![&self.common.token, &self.database.url, &self.provisioner.credential];
         secrets.extend(upstreams.map(|upstream| &upstream.credential));
         secrets
     }
