@@ -11,6 +11,7 @@ mod propagation;
 mod readiness;
 mod registry;
 mod sabotage;
+mod soak;
 mod sql;
 
 pub use arena::Embedded;

@@ -3,13 +3,15 @@
 
 use super::desk::Desk;
 use super::downstream::calls_of;
+use crate::sabotage::composed::composed;
 use crate::sabotage::rules::{self, Knock, MakeRules, SetRules};
 use crate::sabotage::setting;
 use crate::sabotage::trigger::Trigger;
 use crate::sql::ident;
-use sabot_engine::{Sabotage, Sort};
+use sabot_engine::{Nature, Sabotage, Sort};
 use sabot_target::{Lane, Propagation, Target};
-use sabot_wire::http::{Match, Rule};
+use sabot_wire::http;
+use sabot_wire::pg::{Match, Pattern, Rule};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +43,45 @@ pub(crate) fn has_failed(propagation: &Propagation) -> String {
     format!("NEW.{attempts} > OLD.{attempts}")
 }
 
+/// Has every lease that is taken end after `lease`, whatever was meant; statements of a trigger before an update.
+pub(crate) fn within_lease(propagation: &Propagation, lease: Duration) -> String {
+    format!(
+        "IF {} THEN NEW.{} := now() + interval '{} microseconds'; END IF;",
+        is_claim(propagation),
+        ident(&propagation.queue.next_attempt_at),
+        lease.as_micros(),
+    )
+}
+
+/// Whether an update of the queue is a claim, as a condition on `OLD` and `NEW`.
+pub(crate) fn is_claim(propagation: &Propagation) -> String {
+    let lease = ident(&propagation.queue.lease);
+    format!("NEW.{lease} IS NOT NULL AND NEW.{lease} IS DISTINCT FROM OLD.{lease}")
+}
+
+/// Rows are claimed without being locked, and so without being looked at again.
+pub(crate) fn lock_out(turns_red: &[&'static str], propagation: &Propagation) -> Sabotage<Lane> {
+    let marks = propagation.marks.clone();
+    let mistake = "the lock is taken out of the claim, since it only cost time";
+    on_statements(turns_red, "lock-out", mistake, propagation, move || {
+        Rule::on(Match::literal(&marks.claim)).rewrite(Pattern::literal(&marks.lock), "")
+    })
+}
+
+/// Completions change rows whoever holds them, and for however long.
+pub(crate) fn fence_out(turns_red: &[&'static str], propagation: &Propagation) -> Sabotage<Lane> {
+    let mistake = "a completion finds its row by the id alone";
+    let part = |(place, condition): (usize, &String)| {
+        let (complete, condition) = (propagation.marks.complete.clone(), condition.clone());
+        let name = format!("fence-out-{place}");
+        on_statements(turns_red, &name, mistake, propagation, move || {
+            Rule::on(Match::literal(&complete)).rewrite(Pattern::literal(&condition), "true")
+        })
+    };
+    let parts = propagation.marks.fence.iter().enumerate().map(part).collect();
+    Sabotage { nature: Nature::Cause, ..composed(turns_red, "fence-out", mistake, parts) }
+}
+
 /// The runner with a setting turned.
 pub(crate) fn runner_with(
     turns_red: &[&'static str],
@@ -64,7 +105,7 @@ pub(crate) fn on_calls(
     name: &str,
     mistake: &str,
     propagation: &Propagation,
-    rule: impl Fn(Match) -> Rule + Send + Sync + 'static,
+    rule: impl Fn(http::Match) -> http::Rule + Send + Sync + 'static,
 ) -> Sabotage<Lane> {
     let (runner, calls) = (&propagation.runner, calls_of(&propagation.downstream));
     let (wire, rule) = (runner.downstream_wire.clone(), Arc::new(rule));
@@ -83,7 +124,7 @@ pub(crate) fn on_statements(
     name: &str,
     mistake: &str,
     propagation: &Propagation,
-    rule: impl Fn() -> sabot_wire::pg::Rule + Send + Sync + 'static,
+    rule: impl Fn() -> Rule + Send + Sync + 'static,
 ) -> Sabotage<Lane> {
     let runner = &propagation.runner;
     let (wire, rule) = (runner.database_wire.clone(), Arc::new(rule));

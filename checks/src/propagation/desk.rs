@@ -138,6 +138,11 @@ impl<'a> Desk<'a> {
         }
     }
 
+    /// How many of `ids` nobody has attempted.
+    pub(crate) async fn unattempted(&self, ids: &[i64]) -> Judgement<i64> {
+        sql::unattempted(&self.client, self.propagation, ids).await
+    }
+
     /// What the audit log says of each of `ids`, in order.
     pub(crate) async fn trail(&self, ids: &[i64]) -> Judgement<BTreeMap<i64, Vec<Entry>>> {
         sql::trail(&self.client, self.audit, &self.propagation.trail, ids).await

@@ -53,14 +53,32 @@ impl<'a> StandIn<'a> {
         desk: &Desk<'a>,
         answer: impl Fn(&Call) -> Response + Send + Sync + 'static,
     ) -> Judgement<Self> {
+        Self::answering_on(desk, desk.worker()?, answer)
+    }
+
+    /// Answers every call of `instance` so, and no other's.
+    pub(crate) fn answering_on(
+        desk: &Desk<'a>,
+        instance: &Instance,
+        answer: impl Fn(&Call) -> Response + Send + Sync + 'static,
+    ) -> Judgement<Self> {
         let mut stand_in = Self {
             propagation: desk.propagation,
             calls: Arc::default(),
             answer: Arc::new(answer),
             rules: Vec::new(),
         };
-        stand_in.join(desk.worker()?)?;
+        stand_in.join(instance)?;
         Ok(stand_in)
+    }
+
+    /// Has what the shared runner's wire does to calls by rules set since come before the answer.
+    pub(crate) fn stand_behind(&mut self, desk: &Desk<'_>) -> Judgement {
+        let before = std::mem::take(&mut self.rules);
+        self.join(desk.worker()?)?;
+        // Only now: a call in between would be the real downstream's.
+        before.iter().for_each(RuleHandle::remove);
+        Ok(())
     }
 
     /// Answers every call of a further instance too.

@@ -23,6 +23,8 @@ pub(crate) struct New {
     pub(crate) attempts: i32,
     /// For how long it has been due.
     pub(crate) due_for: Duration,
+    /// In how long it is due, where it is not yet.
+    pub(crate) due_in: Duration,
 }
 
 impl New {
@@ -35,6 +37,7 @@ impl New {
             payload: kind.payload.clone(),
             attempts: 0,
             due_for: Duration::ZERO,
+            due_in: Duration::ZERO,
         }
     }
 
@@ -61,6 +64,11 @@ impl New {
     /// Due since so long ago.
     pub(crate) fn due_for(self, due_for: Duration) -> Self {
         Self { due_for, ..self }
+    }
+
+    /// Due that much later.
+    pub(crate) fn due_in(self, due_in: Duration) -> Self {
+        Self { due_in, ..self }
     }
 }
 

@@ -40,7 +40,8 @@ pub(crate) async fn insert(client: &Client, propagation: &Propagation, new: &[Ne
     let tiers: Vec<_> = new.iter().map(|new| new.tier.as_str()).collect();
     let payloads: Vec<_> = new.iter().map(|new| new.payload.as_str()).collect();
     let attempts: Vec<_> = new.iter().map(|new| new.attempts).collect();
-    let due_for: Vec<_> = new.iter().map(|new| new.due_for.as_secs_f64()).collect();
+    let due_for: Vec<_> =
+        new.iter().map(|new| new.due_for.as_secs_f64() - new.due_in.as_secs_f64()).collect();
     let rows = client.query(&insert, &[&kinds, &teams, &tiers, &payloads, &attempts, &due_for]).await;
     let rows = rows.context("enqueuing propagations")?;
     Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
@@ -107,6 +108,21 @@ async fn read(
         Ok::<_, Error>((row.try_get(0)?, found))
     };
     rows.iter().map(row).collect::<Result<_, _>>().context("reading propagations")
+}
+
+/// How many of `ids` nobody has attempted.
+pub(crate) async fn unattempted(client: &Client, propagation: &Propagation, ids: &[i64]) -> Judgement<i64> {
+    let queue = &propagation.queue;
+    let select = format!(
+        "SELECT count(*) FROM {} WHERE {} = ANY ($1) AND COALESCE({}, {}, {}) IS NULL",
+        ident(&queue.table),
+        ident(&queue.id),
+        ident(&queue.last_attempt_at),
+        ident(&queue.applied_at),
+        ident(&queue.failed_at),
+    );
+    let row = client.query_one(&select, &[&ids]).await.context("counting propagations")?;
+    Ok(row.try_get(0)?)
 }
 
 /// The audit rows about `ids`, in order.

@@ -14,8 +14,8 @@ pub(crate) struct Requests {
     pub(crate) service: String,
     /// Its wire to whom it asks.
     pub(crate) wire: String,
-    /// The path that it asks for.
-    pub(crate) path: String,
+    /// Which of its requests there.
+    pub(crate) on: Match,
 }
 
 /// Runs a statement in `database` at each request, before it is sent on. `of` gives the statement's one parameter, a
@@ -30,12 +30,12 @@ pub(crate) fn before_requests(
     knock: Arc<Knock>,
 ) -> Sabotage<Lane> {
     let (database, of, statement) = (database.to_owned(), Arc::new(of), Arc::new(statement));
-    let (wire, path) = (requests.wire.clone(), requests.path.clone());
+    let (wire, on) = (requests.wire.clone(), requests.on.clone());
     let make: Arc<MakeRules> = Arc::new(move |lane| {
-        let (wire, path, url) = (wire.clone(), path.clone(), lane.database_url(&database));
+        let (wire, on, url) = (wire.clone(), on.clone(), lane.database_url(&database));
         let (of, statement) = (of.clone(), statement.clone());
         let set: Arc<SetRules> = Arc::new(move |instance| {
-            let (rule, mut held) = Rule::on(Match::path(&path)).hold_request();
+            let (rule, mut held) = Rule::on(on.clone()).hold_request();
             let tally = instance.http(&wire).map(|wire| wire.set(rule).tally().clone());
             let (of, statement, url) = (of.clone(), statement.clone(), url.clone());
             Box::pin(async move {

@@ -67,6 +67,8 @@ pub struct Queue {
     pub failed_at: String,
     /// When it was enqueued.
     pub created_at: String,
+    /// The trigger that wakes runners at an enqueue.
+    pub ring: String,
     /// Who holds it, or null; what has run out stays.
     pub lease: String,
     /// How many leases ran out under it.
@@ -250,6 +252,14 @@ impl Downstream {
         let key = self.key.replace("{propagation}", &propagation.to_string());
         key.replace("{resource}", &resource.to_string())
     }
+
+    /// The propagation that an idempotency key is of.
+    pub fn propagation_of(&self, key: &str) -> Option<i64> {
+        let before = self.key.split("{propagation}").next().unwrap_or_default();
+        let rest = key.strip_prefix(before)?;
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        rest.get(..end)?.parse().ok()
+    }
 }
 
 /// What the audit log says of each change of state.
@@ -371,4 +381,12 @@ pub struct PropagationMarks {
     pub bell: String,
     /// The text of the claim that keeps runners from waiting for each other.
     pub skip_locked: String,
+    /// The text of the claim that locks rows, the former included.
+    pub lock: String,
+    /// Within the claim: what leaves kinds that have no handler to newer runners for a while.
+    pub patience: String,
+    /// Within the claim: its order.
+    pub order: String,
+    /// Within the completion: the conditions that let only the holder through, and only while his lease lives.
+    pub fence: Vec<String>,
 }

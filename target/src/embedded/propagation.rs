@@ -58,6 +58,7 @@ fn queue() -> Queue {
         applied_at: "applied_at".into(),
         failed_at: "failed_at".into(),
         created_at: "created_at".into(),
+        ring: "pending_propagations_ring".into(),
         lease: "lease".into(),
         lost_leases: "lost_leases".into(),
         error_limit: 1000,
@@ -197,6 +198,10 @@ fn marks() -> PropagationMarks {
         probe: mark("probe"),
         bell: mark("bell"),
         skip_locked: "SKIP LOCKED".into(),
+        lock: "FOR UPDATE SKIP LOCKED".into(),
+        patience: "next_attempt_at <= now() - $2 * interval '1 microsecond'".into(),
+        order: "ORDER BY next_attempt_at".into(),
+        fence: ["p.lease = e.lease", "p.next_attempt_at + interval '0' > now()"].map(String::from).to_vec(),
     }
 }
 
@@ -226,6 +231,8 @@ mod tests {
         let downstream = &propagation.downstream;
         assert_eq!(downstream.path_of(7), format!("{}7", downstream.prefix()));
         assert_eq!(downstream.key_of(3, 7), "3/7");
+        assert_eq!(downstream.propagation_of("34/7"), Some(34));
+        assert_eq!(downstream.propagation_of("x/7"), None);
         assert_eq!(propagation.dead_letters.replay_of(3), "/dead-letters/3/replay");
     }
 }
