@@ -2,14 +2,15 @@
 //! is seen to have landed.
 
 use super::desk::Desk;
-use super::downstream::calls_of;
+use super::downstream::{StandIn, calls_of};
 use crate::sabotage::rules::{self, Knock, MakeRules, SetRules};
 use crate::sabotage::setting;
 use crate::sabotage::trigger::Trigger;
 use crate::sql::ident;
-use sabot_engine::{Sabotage, Sort};
+use sabot_engine::{Judgement, Sabotage, Sort};
+use sabot_target::propagation::Downstream;
 use sabot_target::{Lane, Propagation, Target};
-use sabot_wire::http::{Match, Rule};
+use sabot_wire::http::{Match, Response, Rule};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -58,12 +59,13 @@ pub(crate) fn durations(durations: &[Duration]) -> String {
     durations.iter().map(|one| format!("{}s", one.as_secs())).collect::<Vec<_>>().join(",")
 }
 
-/// A rule on the runner's calls of the downstream.
-pub(crate) fn on_calls(
+/// A rule on the runner's calls of the downstream, seen to act on what `knock` causes.
+pub(crate) fn on_calls_by(
     turns_red: &[&'static str],
     name: &str,
     mistake: &str,
     propagation: &Propagation,
+    knock: Arc<Knock>,
     rule: impl Fn(Match) -> Rule + Send + Sync + 'static,
 ) -> Sabotage<Lane> {
     let (runner, calls) = (&propagation.runner, calls_of(&propagation.downstream));
@@ -74,7 +76,7 @@ pub(crate) fn on_calls(
         Box::pin(async { Ok(vec![tally?]) })
     });
     let make: Arc<MakeRules> = Arc::new(move |_| set.clone());
-    rules::knocked(turns_red, name, mistake, (Sort::Http, &runner.service), called(), make)
+    rules::knocked(turns_red, name, mistake, (Sort::Http, &runner.service), knock, make)
 }
 
 /// A rewrite of one of the runner's statements.
@@ -101,14 +103,44 @@ pub(crate) fn called() -> Arc<Knock> {
     Arc::new(|lane, _| {
         Box::pin(async move {
             let desk = Desk::open(lane).await?;
-            let subject = desk.subject().await?;
-            let new = desk.new(&subject)?;
-            let ids = desk.insert(&[new.clone(), new]).await?;
-            // Whether anything comes of it is not the question here.
-            let attempted = desk.awaited_within(desk.propagation.runner.lease, &ids, |row| {
-                row.last_attempt_at.is_some() || row.is_applied()
-            });
-            attempted.await?;
+            call(&desk).await
+        })
+    })
+}
+
+/// The same with this answer of the downstream.
+pub(crate) fn called_with(answer: impl Fn(&Downstream) -> Response + Send + Sync + 'static) -> Arc<Knock> {
+    Arc::new(move |lane, _| {
+        let answer = answer(&lane.target().propagation.downstream);
+        Box::pin(async move {
+            let desk = Desk::open(lane).await?;
+            let _downstream = StandIn::answering(&desk, move |_| answer.clone())?;
+            call(&desk).await
+        })
+    })
+}
+
+async fn call(desk: &Desk<'_>) -> Judgement {
+    let subject = desk.subject().await?;
+    let new = desk.new(&subject)?;
+    let ids = desk.insert(&[new.clone(), new]).await?;
+    // Whether anything comes of it is not the question here.
+    let attempted = desk.awaited_within(desk.propagation.runner.lease, &ids, |row| {
+        row.last_attempt_at.is_some() && !row.held
+    });
+    attempted.await?;
+    desk.clear().await
+}
+
+/// Makes a documented change by the target's own means.
+pub(crate) fn changed() -> Arc<Knock> {
+    Arc::new(|lane, _| {
+        Box::pin(async move {
+            let desk = Desk::open(lane).await?;
+            if let Some(change) = desk.propagation.changes.first() {
+                let subject = desk.subject_at(&change.from).await?;
+                desk.change(&subject, &change.to).await?;
+            }
             desk.clear().await
         })
     })

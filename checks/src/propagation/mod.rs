@@ -1,21 +1,56 @@
 //! The propagation track: what must reach a downstream system after a change reaches it, or is seen not to.
 
+mod atomic;
+mod audit;
 mod cause;
 mod dead_letter;
 mod desk;
 mod downstream;
 mod http;
+mod kinds;
+mod poison;
 mod queue;
+mod redaction;
+mod registry;
 mod schedule;
 mod sql;
+mod superseded;
+mod unexpected_skip;
+mod unknown_kind;
 
 use sabot_engine::{Check, Sabotage};
 use sabot_target::{Lane, Target};
 
+/// A kind that nobody handles.
+const UNHEARD_OF: &str = "sabot_unheard_of";
+
 pub(crate) fn checks() -> Vec<Check<Lane>> {
-    vec![schedule::check(), dead_letter::check()]
+    vec![
+        atomic::check(),
+        schedule::check(),
+        dead_letter::check(),
+        unknown_kind::check(),
+        registry::check(),
+        unexpected_skip::check(),
+        superseded::check(),
+        audit::check(),
+        redaction::check(),
+        poison::check(),
+    ]
 }
 
 pub(crate) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
-    [schedule::sabotages(target), dead_letter::sabotages(target)].concat()
+    [
+        atomic::sabotages(target),
+        schedule::sabotages(target),
+        dead_letter::sabotages(target),
+        unknown_kind::sabotages(target),
+        registry::sabotages(target),
+        unexpected_skip::sabotages(target),
+        superseded::sabotages(target),
+        audit::sabotages(target),
+        redaction::sabotages(target),
+        poison::sabotages(target),
+    ]
+    .concat()
 }
