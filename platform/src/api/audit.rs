@@ -12,7 +12,7 @@ use crate::http::{ApiError, Path, Query};
 use crate::kind::Kind;
 
 /// Who acts, as far as the api knows: whoever holds its token.
-const ACTOR: &str = "api";
+pub(super) const ACTOR: &str = "api";
 
 /// Adds an entry about a team.
 pub(super) async fn write(

@@ -1,6 +1,7 @@
-//! The api: teams, their tier, their resources, the audit trail, the email provider's webhook.
+//! The api: teams, their tier, their resources, the audit trail, dead letters, the email provider's webhook.
 
 mod audit;
+mod dead_letters;
 mod delivery;
 mod provisioning;
 mod resources;

@@ -1,5 +1,6 @@
 //! The worker: the loops behind the platform.
 
+mod dead_letters;
 mod heartbeat;
 mod propagate;
 mod registry;
@@ -9,7 +10,7 @@ mod tally;
 
 use std::process::ExitCode;
 
-pub use settings::{Cli, Command, Format, Settings};
+pub use settings::{Cli, Command, DeadLettersCommand, Format, Settings};
 
 use sabot_delivery::{Brevo, BrevoMailer, Forwarder, FromAddress, Seen};
 
@@ -20,15 +21,22 @@ use crate::service::{Parts, Service, StartError, command_line, refuse};
 use crate::settings::{DEFAULT_FROM, EmailSettings};
 use crate::upstreams::{self, PLATFORM_DB};
 
-/// Prints the registry, or runs the service until a signal ends it.
+/// Prints the registry, sees to dead letters, or runs the service until a signal ends it.
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = match command_line::<Cli>() {
         Ok(cli) => cli,
         Err(code) => return code,
     };
-    if let Some(Command::Kinds { format }) = cli.command {
-        return registry::print(format);
+    match &cli.command {
+        Some(Command::Kinds { format }) => return registry::print(*format),
+        Some(Command::DeadLetters { command }) => {
+            return match cli.settle_database() {
+                Ok(database) => dead_letters::run(command, &database),
+                Err(problems) => refuse(&problems),
+            };
+        }
+        None => {}
     }
     let settings = match cli.settle() {
         Ok(settings) => settings,

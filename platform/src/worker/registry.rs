@@ -4,16 +4,37 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use sabot_delivery::{Brevo, Declaration, Kinds, Provider as _};
+use sabot_propagation::{Declared, RegistryError};
+use serde::Serialize;
 
 use super::settings::Format;
 use crate::kind::kinds;
+use crate::propagation::registry;
+
+/// Everything that is declared.
+#[derive(Serialize)]
+struct Whole<'a> {
+    #[serde(flatten)]
+    delivery: Declaration<'a>,
+    propagations: Vec<Declared>,
+}
 
 /// Prints it.
 pub(super) fn print(format: Format) -> ExitCode {
     let kinds = kinds();
+    let propagations = match propagations() {
+        Ok(propagations) => propagations,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
     let printed = match format {
-        Format::Json => serde_json::to_string(&Declaration::new(&Brevo, Some(&kinds))),
-        Format::Text => Ok(text(&kinds)),
+        Format::Json => {
+            let delivery = Declaration::new(&Brevo, Some(&kinds));
+            serde_json::to_string(&Whole { delivery, propagations })
+        }
+        Format::Text => Ok(text(&kinds, &propagations)),
     };
     let Ok(printed) = printed else {
         eprintln!("error: the registry cannot be written as JSON");
@@ -25,7 +46,13 @@ pub(super) fn print(format: Format) -> ExitCode {
     }
 }
 
-fn text(kinds: &Kinds) -> String {
+/// What the runner's own registry declares. Nothing is dispatched here, so nothing need be connected.
+fn propagations() -> Result<Vec<Declared>, RegistryError> {
+    let registry = registry(|_| async { Err("only declared".into()) })?;
+    Ok(registry.kinds().cloned().collect())
+}
+
+fn text(kinds: &Kinds, propagations: &[Declared]) -> String {
     let event = |event: &sabot_delivery::DeclaredEvent| {
         format!(
             "event {:<16} {:<14} {}\n",
@@ -42,6 +69,10 @@ fn text(kinds: &Kinds) -> String {
         };
         format!("kind  {:<24} {what}\n", kind.kind)
     };
+    let propagation = |declared: &Declared| {
+        let newest = if declared.supersedes_within.is_empty() { "" } else { "; only a team's newest counts" };
+        format!("propagation {:<18} {}{newest}\n", declared.kind, declared.does)
+    };
     let (events, kinds) = (Brevo.declared().iter().map(event), kinds.declared().into_iter().map(kind));
-    events.chain(kinds).collect()
+    events.chain(kinds).chain(propagations.iter().map(propagation)).collect()
 }

@@ -33,10 +33,10 @@ pub struct Cli {
     #[command(flatten)]
     common: CommonArgs,
     /// The platform's database; best given by environment or file, for it holds a password
-    #[arg(long, env = "SABOT_DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    #[arg(long, env = "SABOT_DATABASE_URL", value_name = "URL", hide_env_values = true, global = true)]
     database_url: Option<String>,
     /// A file with that connection string
-    #[arg(long, env = "SABOT_DATABASE_URL_FILE", value_name = "FILE")]
+    #[arg(long, env = "SABOT_DATABASE_URL_FILE", value_name = "FILE", global = true)]
     database_url_file: Option<PathBuf>,
     /// The most connections at once to read what is propagated; the runner has up to six, and readiness one, besides
     #[arg(long, env = "SABOT_POOL_SIZE", value_name = "N", default_value = "10")]
@@ -58,15 +58,56 @@ pub struct Cli {
 /// What to do instead of serving.
 #[derive(Debug, Clone, Copy, Subcommand)]
 pub enum Command {
-    /// Print the registry: the declared delivery events, and the kinds with what becomes of them
+    /// Print the registry: the declared delivery events, the kinds with what becomes of them, the propagations
     Kinds {
         /// How
         #[arg(long, default_value = "text")]
         format: Format,
     },
+    /// List, show, replay or discard the propagations that failed their last attempt
+    DeadLetters {
+        /// What to do with them.
+        #[command(subcommand)]
+        command: DeadLettersCommand,
+    },
 }
 
-/// How the registry is printed.
+/// What to do with dead letters. Exit codes: 0 done, 1 no such dead letter or no database, 3 settings that cannot work.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum DeadLettersCommand {
+    /// List them by id
+    List {
+        /// Only those with ids above this one
+        #[arg(long, value_name = "ID", default_value = "0")]
+        after: i64,
+        /// How many at most (1 to 500)
+        #[arg(long, value_name = "N", default_value = "100")]
+        limit: i64,
+        /// How
+        #[arg(long, default_value = "text")]
+        format: Format,
+    },
+    /// Show one with its payload and its last error
+    Show {
+        /// Its id
+        id: i64,
+        /// How
+        #[arg(long, default_value = "text")]
+        format: Format,
+    },
+    /// Make one due at once, with all its attempts before it
+    Replay {
+        /// Its id
+        id: i64,
+    },
+    /// Delete one; its audit entry holds it
+    Discard {
+        /// Its id
+        id: i64,
+    },
+}
+
+/// How something is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// One line for each, for people.
@@ -99,13 +140,7 @@ impl Cli {
         let grace = common.as_ref().map(|common| common.shutdown_grace);
         let propagation = self.propagation.settle(grace, &mut problems);
         let provisioner = self.provisioner.settle(&mut problems);
-        let database = DatabaseArgs {
-            flag: "database-url",
-            url: self.database_url.as_deref(),
-            file: self.database_url_file.as_ref(),
-            pool_size: &self.pool_size,
-        };
-        let database = database.settle("sabot-worker", &mut problems);
+        let database = self.database().settle("sabot-worker", &mut problems);
         let brevo = self.brevo.settle(&mut problems);
         let email = self.forwarder.settle(&mut problems);
         let accepted_too_long = self.accepted.settle(&mut problems);
@@ -126,6 +161,25 @@ impl Cli {
             })
         };
         problems.settle(whole())
+    }
+
+    /// Checks only what the commands about dead letters need.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn settle_database(&self) -> Result<DatabaseSettings, Problems> {
+        let mut problems = Problems::default();
+        let database = self.database().settle("sabot-worker", &mut problems);
+        problems.settle(database)
+    }
+
+    fn database(&self) -> DatabaseArgs<'_> {
+        DatabaseArgs {
+            flag: "database-url",
+            url: self.database_url.as_deref(),
+            file: self.database_url_file.as_ref(),
+            pool_size: &self.pool_size,
+        }
     }
 }
 

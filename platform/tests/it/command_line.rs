@@ -8,7 +8,13 @@ use crate::process::{API, PROVISIONER, TOKEN, WORKER, printed, run};
 const URL: &str = "postgres://app:canary-db-password@127.0.0.1:1/app";
 
 fn worker_with<'a>(settings: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
-    [&[("SABOT_DATABASE_URL", URL), ("SABOT_SERVICE_TOKEN", TOKEN)], settings].concat()
+    let own = [
+        ("SABOT_DATABASE_URL", URL),
+        ("SABOT_SERVICE_TOKEN", TOKEN),
+        ("SABOT_PROVISIONER_URL", "http://127.0.0.1:1"),
+        ("SABOT_PROVISIONER_TOKEN", TOKEN),
+    ];
+    [&own[..], settings].concat()
 }
 
 /// Exit code 3, and every one of `says` printed, without any of the canaries.

@@ -6,6 +6,7 @@ mod database;
 mod delivery;
 mod migrations;
 mod process;
+mod propagation;
 mod provisioner;
 mod readiness;
 mod shutdown;

@@ -19,6 +19,13 @@ pub(crate) const PROVISIONER: &str = env!("CARGO_BIN_EXE_sabot-provisioner");
 /// The token of every service in these tests.
 pub(crate) const TOKEN: &str = "canary-service-token-93b1";
 
+/// What a service needs to start, unless a test says otherwise: a provisioner that is not there.
+const COMMON: [(&str, &str); 3] = [
+    ("SABOT_SERVICE_TOKEN", TOKEN),
+    ("SABOT_PROVISIONER_URL", "http://127.0.0.1:1"),
+    ("SABOT_PROVISIONER_TOKEN", TOKEN),
+];
+
 /// Generous: the machine may be busy. Nothing waits this long when all is well.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -34,7 +41,7 @@ impl Process {
     pub(crate) async fn start(program: &str, settings: &[(&str, &str)]) -> Self {
         let (reader, writer) = std::io::pipe().unwrap();
         let mut spec = Spec::new(program).env_clear().stdout(Stdio::from(writer));
-        for (name, value) in [("SABOT_SERVICE_TOKEN", TOKEN)].iter().chain(settings) {
+        for (name, value) in COMMON.iter().chain(settings) {
             spec = spec.env(name, value);
         }
         let leash = spec.env("PATH", std::env::var_os("PATH").unwrap_or_default()).start().await.unwrap();

@@ -23,6 +23,7 @@ pub(crate) struct Upstream {
 struct Stub {
     answer: Shared<Answer>,
     seen: Shared<Vec<String>>,
+    keys: Shared<Vec<String>>,
 }
 
 #[derive(Clone, Copy)]
@@ -36,7 +37,11 @@ impl Upstream {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state = Stub { answer: Arc::new(Mutex::new(Answer::Status(200))), seen: Arc::default() };
+        let state = Stub {
+            answer: Arc::new(Mutex::new(Answer::Status(200))),
+            seen: Arc::default(),
+            keys: Arc::default(),
+        };
         let app = Router::new().fallback(answer).with_state(state.clone());
         let server = tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
         Self { address, state, server }
@@ -54,6 +59,11 @@ impl Upstream {
     pub(crate) fn seen(&self) -> Vec<String> {
         self.state.seen.lock().unwrap().clone()
     }
+
+    /// The idempotency key of each request that had one.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        self.state.keys.lock().unwrap().clone()
+    }
 }
 
 impl Drop for Upstream {
@@ -64,6 +74,8 @@ impl Drop for Upstream {
 
 async fn answer(State(stub): State<Stub>, request: Request) -> Response {
     stub.seen.lock().unwrap().push(line(&request));
+    let key = request.headers().get("idempotency-key").and_then(|key| key.to_str().ok());
+    stub.keys.lock().unwrap().extend(key.map(str::to_owned));
     let answer = *stub.answer.lock().unwrap();
     match answer {
         Answer::Status(status) => StatusCode::from_u16(status).unwrap().into_response(),
