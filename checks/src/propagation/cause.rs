@@ -2,16 +2,15 @@
 //! is seen to have landed.
 
 use super::desk::Desk;
-use super::downstream::calls_of;
-use crate::sabotage::composed::composed;
+use super::downstream::{StandIn, calls_of};
 use crate::sabotage::rules::{self, Knock, MakeRules, SetRules};
 use crate::sabotage::setting;
 use crate::sabotage::trigger::Trigger;
 use crate::sql::ident;
-use sabot_engine::{Nature, Sabotage, Sort};
+use sabot_engine::{Judgement, Sabotage, Sort};
+use sabot_target::propagation::Downstream;
 use sabot_target::{Lane, Propagation, Target};
-use sabot_wire::http;
-use sabot_wire::pg::{Match, Pattern, Rule};
+use sabot_wire::http::{Match, Response, Rule};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,45 +42,6 @@ pub(crate) fn has_failed(propagation: &Propagation) -> String {
     format!("NEW.{attempts} > OLD.{attempts}")
 }
 
-/// Has every lease that is taken end after `lease`, whatever was meant; statements of a trigger before an update.
-pub(crate) fn within_lease(propagation: &Propagation, lease: Duration) -> String {
-    format!(
-        "IF {} THEN NEW.{} := now() + interval '{} microseconds'; END IF;",
-        is_claim(propagation),
-        ident(&propagation.queue.next_attempt_at),
-        lease.as_micros(),
-    )
-}
-
-/// Whether an update of the queue is a claim, as a condition on `OLD` and `NEW`.
-pub(crate) fn is_claim(propagation: &Propagation) -> String {
-    let lease = ident(&propagation.queue.lease);
-    format!("NEW.{lease} IS NOT NULL AND NEW.{lease} IS DISTINCT FROM OLD.{lease}")
-}
-
-/// Rows are claimed without being locked, and so without being looked at again.
-pub(crate) fn lock_out(turns_red: &[&'static str], propagation: &Propagation) -> Sabotage<Lane> {
-    let marks = propagation.marks.clone();
-    let mistake = "the lock is taken out of the claim, since it only cost time";
-    on_statements(turns_red, "lock-out", mistake, propagation, move || {
-        Rule::on(Match::literal(&marks.claim)).rewrite(Pattern::literal(&marks.lock), "")
-    })
-}
-
-/// Completions change rows whoever holds them, and for however long.
-pub(crate) fn fence_out(turns_red: &[&'static str], propagation: &Propagation) -> Sabotage<Lane> {
-    let mistake = "a completion finds its row by the id alone";
-    let part = |(place, condition): (usize, &String)| {
-        let (complete, condition) = (propagation.marks.complete.clone(), condition.clone());
-        let name = format!("fence-out-{place}");
-        on_statements(turns_red, &name, mistake, propagation, move || {
-            Rule::on(Match::literal(&complete)).rewrite(Pattern::literal(&condition), "true")
-        })
-    };
-    let parts = propagation.marks.fence.iter().enumerate().map(part).collect();
-    Sabotage { nature: Nature::Cause, ..composed(turns_red, "fence-out", mistake, parts) }
-}
-
 /// The runner with a setting turned.
 pub(crate) fn runner_with(
     turns_red: &[&'static str],
@@ -99,13 +59,14 @@ pub(crate) fn durations(durations: &[Duration]) -> String {
     durations.iter().map(|one| format!("{}s", one.as_secs())).collect::<Vec<_>>().join(",")
 }
 
-/// A rule on the runner's calls of the downstream.
-pub(crate) fn on_calls(
+/// A rule on the runner's calls of the downstream, seen to act on what `knock` causes.
+pub(crate) fn on_calls_by(
     turns_red: &[&'static str],
     name: &str,
     mistake: &str,
     propagation: &Propagation,
-    rule: impl Fn(http::Match) -> http::Rule + Send + Sync + 'static,
+    knock: Arc<Knock>,
+    rule: impl Fn(Match) -> Rule + Send + Sync + 'static,
 ) -> Sabotage<Lane> {
     let (runner, calls) = (&propagation.runner, calls_of(&propagation.downstream));
     let (wire, rule) = (runner.downstream_wire.clone(), Arc::new(rule));
@@ -115,7 +76,7 @@ pub(crate) fn on_calls(
         Box::pin(async { Ok(vec![tally?]) })
     });
     let make: Arc<MakeRules> = Arc::new(move |_| set.clone());
-    rules::knocked(turns_red, name, mistake, (Sort::Http, &runner.service), called(), make)
+    rules::knocked(turns_red, name, mistake, (Sort::Http, &runner.service), knock, make)
 }
 
 /// A rewrite of one of the runner's statements.
@@ -124,7 +85,7 @@ pub(crate) fn on_statements(
     name: &str,
     mistake: &str,
     propagation: &Propagation,
-    rule: impl Fn() -> Rule + Send + Sync + 'static,
+    rule: impl Fn() -> sabot_wire::pg::Rule + Send + Sync + 'static,
 ) -> Sabotage<Lane> {
     let runner = &propagation.runner;
     let (wire, rule) = (runner.database_wire.clone(), Arc::new(rule));
@@ -142,14 +103,44 @@ pub(crate) fn called() -> Arc<Knock> {
     Arc::new(|lane, _| {
         Box::pin(async move {
             let desk = Desk::open(lane).await?;
-            let subject = desk.subject().await?;
-            let new = desk.new(&subject)?;
-            let ids = desk.insert(&[new.clone(), new]).await?;
-            // Whether anything comes of it is not the question here.
-            let attempted = desk.awaited_within(desk.propagation.runner.lease, &ids, |row| {
-                row.last_attempt_at.is_some() || row.is_applied()
-            });
-            attempted.await?;
+            call(&desk).await
+        })
+    })
+}
+
+/// The same with this answer of the downstream.
+pub(crate) fn called_with(answer: impl Fn(&Downstream) -> Response + Send + Sync + 'static) -> Arc<Knock> {
+    Arc::new(move |lane, _| {
+        let answer = answer(&lane.target().propagation.downstream);
+        Box::pin(async move {
+            let desk = Desk::open(lane).await?;
+            let _downstream = StandIn::answering(&desk, move |_| answer.clone())?;
+            call(&desk).await
+        })
+    })
+}
+
+async fn call(desk: &Desk<'_>) -> Judgement {
+    let subject = desk.subject().await?;
+    let new = desk.new(&subject)?;
+    let ids = desk.insert(&[new.clone(), new]).await?;
+    // Whether anything comes of it is not the question here.
+    let attempted = desk.awaited_within(desk.propagation.runner.lease, &ids, |row| {
+        row.last_attempt_at.is_some() && !row.held
+    });
+    attempted.await?;
+    desk.clear().await
+}
+
+/// Makes a documented change by the target's own means.
+pub(crate) fn changed() -> Arc<Knock> {
+    Arc::new(|lane, _| {
+        Box::pin(async move {
+            let desk = Desk::open(lane).await?;
+            if let Some(change) = desk.propagation.changes.first() {
+                let subject = desk.subject_at(&change.from).await?;
+                desk.change(&subject, &change.to).await?;
+            }
             desk.clear().await
         })
     })

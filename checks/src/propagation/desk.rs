@@ -57,8 +57,12 @@ impl<'a> Desk<'a> {
 
     /// `count` teams of the lowest tier, each with one thing that the downstream has of it.
     pub(crate) async fn subjects(&self, count: usize) -> Judgement<Vec<Subject>> {
+        let tier = self.propagation.subject.tiers.first().map_or("", String::as_str);
+        self.subjects_at(tier, count).await
+    }
+
+    async fn subjects_at(&self, tier: &str, count: usize) -> Judgement<Vec<Subject>> {
         let described = &self.propagation.subject;
-        let tier = described.tiers.first().map_or("", String::as_str);
         let make = async |statement: &str| self.client.prepare(statement).await.context("making a team");
         let (team, resource) = (make(&described.make_team).await?, make(&described.make_resource).await?);
         let made = (0..count).map(|_| async {
@@ -77,6 +81,12 @@ impl<'a> Desk<'a> {
     /// A team as in [`subjects`](Self::subjects).
     pub(crate) async fn subject(&self) -> Judgement<Subject> {
         let made = self.subjects(1).await?.pop();
+        made.ok_or_else(|| CannotTell::new("no team was made"))
+    }
+
+    /// One of this tier.
+    pub(crate) async fn subject_at(&self, tier: &str) -> Judgement<Subject> {
+        let made = self.subjects_at(tier, 1).await?.pop();
         made.ok_or_else(|| CannotTell::new("no team was made"))
     }
 

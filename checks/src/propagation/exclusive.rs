@@ -1,8 +1,9 @@
 //! `propagation.exclusive`: several runners share the queue, and each row is dispatched once.
 
-use super::cause::{fence_out, lock_out, on_queue, within_lease};
+use super::cause::on_queue;
 use super::desk::Desk;
 use super::downstream::{Call, StandIn, applied, calls_of, unavailable};
+use super::guards::{fence_out, lock_out, within_lease};
 use super::late;
 use super::lock::{Lock, waiting};
 use super::queue::{Row, Subject, sketch};
@@ -10,7 +11,7 @@ use super::runners::go_on;
 use crate::sabotage::composed::composed;
 use crate::sabotage::trigger;
 use crate::soak;
-use sabot_engine::{CannotTell, Check, Cx, Finding, Judgement, Level, Nature, Need, Sabotage, Sharing};
+use sabot_engine::{CannotTell, Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_target::{Instance, Lane, Target};
 use sabot_wire::http::{Counter, Rule, RuleHandle};
 use std::time::Duration;
@@ -191,8 +192,7 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
                    whether it is still his";
     let parts = vec![lock_out(&both, propagation), fence_out(&both, propagation)];
     vec![
-        // The statements really lose it.
-        Sabotage { nature: Nature::Cause, ..composed(&both, "unguarded", mistake, parts) },
+        composed(&both, "unguarded", mistake, parts),
         trigger::put(
             &[ID],
             "lease-of-a-moment",

@@ -1,14 +1,13 @@
 //! `propagation.fairness`: who floods the table does not keep others from their turn.
 
-use super::cause::on_statements;
 use super::desk::{Desk, PATIENCE};
 use super::downstream::{StandIn, applied, calls_of};
+use super::guards::reworded;
 use super::queue::{Row, sketch};
 use super::runners::go_on;
-use sabot_engine::{Check, Cx, Finding, Judgement, Level, Nature, Need, Sabotage, Sharing};
+use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_target::{Lane, Target};
 use sabot_wire::http;
-use sabot_wire::pg::{Match, Pattern, Rule};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -94,12 +93,8 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
 }
 
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
-    let marks = target.propagation.marks.clone();
+    let marks = &target.propagation.marks;
     let mistake = "the newest first: what has just been bought is what somebody waits for";
-    let newest = on_statements(&[ID], "newest-first", mistake, &target.propagation, move || {
-        let turned = format!("{} DESC", marks.order);
-        Rule::on(Match::literal(&marks.claim)).rewrite(Pattern::literal(&marks.order), turned)
-    });
-    // The statement really loses its order.
-    vec![Sabotage { nature: Nature::Cause, ..newest }]
+    let newest = (marks.claim.as_str(), marks.order.as_str(), format!("{} DESC", marks.order));
+    vec![reworded(&[ID], "newest-first", mistake, &target.propagation, newest)]
 }

@@ -1,8 +1,9 @@
 //! `propagation.late`: a runner that wakes after its lease changes nothing.
 
-use super::cause::{fence_out, on_queue, runner_with, within_lease};
+use super::cause::{on_queue, runner_with};
 use super::desk::{Desk, PATIENCE};
 use super::downstream::{StandIn, applied, calls_of, unavailable};
+use super::guards::{fence_out, within_lease};
 use super::queue::{Entry, Row, Subject, sketch};
 use crate::sabotage::composed::composed;
 use crate::sabotage::trigger;

@@ -1,19 +1,16 @@
 //! `propagation.rolling-upgrade`: an old worker leaves rows of kinds that it lacks to newer ones for a lease.
 
-use super::cause::on_statements;
+use super::UNHEARD_OF;
 use super::desk::{Desk, PATIENCE};
 use super::downstream::{StandIn, applied};
-use super::foreign::ForeignKind;
+use super::guards::reworded;
+use super::kinds;
 use super::queue::{Row, sketch};
-use sabot_engine::{Check, Cx, Finding, Judgement, Level, Nature, Need, Sabotage, Sharing};
+use sabot_engine::{Check, Context as _, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_target::{Lane, Target};
-use sabot_wire::pg::{Match, Pattern, Rule};
 use std::time::Duration;
 
 const ID: &str = "propagation.rolling-upgrade";
-
-/// A kind of the next release.
-const NEXT: &str = "kind_of_the_next_release";
 
 /// Rows of it.
 const ROWS: usize = 3;
@@ -42,13 +39,15 @@ pub(super) fn check() -> Check<Lane> {
 
 async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let desk = Desk::open(cx.lane()).await?;
-    let next = ForeignKind::declare(&desk, NEXT).await?;
+    // What the next release brings. A check that ends before it is withdrawn is not green, so its lane is remade.
+    let next = kinds::admitting(desk.propagation);
+    desk.client.batch_execute(&next.change).await.context("declaring a kind of the next release")?;
     let downstream = desk.propagation.downstream.clone();
     let stand_in = StandIn::answering(&desk, move |_| applied(&downstream))?;
     let subjects = desk.subjects(ROWS + 1).await?;
     let mut new: Vec<_> = subjects.iter().map(|subject| desk.new(subject)).collect::<Judgement<_>>()?;
     for new in new.iter_mut().skip(1) {
-        *new = new.clone().kind(NEXT);
+        *new = new.clone().kind(UNHEARD_OF);
     }
     let begun = desk.now().await?;
     let ids = desk.insert(&new).await?;
@@ -71,7 +70,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     }
     drop(stand_in);
     desk.clear().await?;
-    next.withdraw(&desk).await
+    desk.client.batch_execute(&next.undo).await.context("withdrawing the kind of the next release")
 }
 
 /// The one that it knows does not wait for the others.
@@ -108,11 +107,8 @@ fn seconds(micros: i64) -> f64 {
 }
 
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
-    let marks = target.propagation.marks.clone();
+    let marks = &target.propagation.marks;
     let mistake = "the claim takes whatever is due, and asks for a handler afterwards";
-    let eats = on_statements(&[ID], "eats-new-kinds", mistake, &target.propagation, move || {
-        Rule::on(Match::literal(&marks.claim)).rewrite(Pattern::literal(&marks.patience), "true")
-    });
-    // The statement really loses it.
-    vec![Sabotage { nature: Nature::Cause, ..eats }]
+    let eats = (marks.claim.as_str(), marks.patience.as_str(), "true".to_owned());
+    vec![reworded(&[ID], "eats-new-kinds", mistake, &target.propagation, eats)]
 }

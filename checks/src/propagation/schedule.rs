@@ -10,6 +10,7 @@ use sabot_engine::{CannotTell, Check, Cx, Finding, Judgement, Level, Need, Sabot
 use sabot_target::propagation::Runner;
 use sabot_target::{Instance, Lane, Target};
 use sabot_wire::http::{Match, Rule};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -68,20 +69,29 @@ async fn steps(cx: &Cx<'_, Lane>, desk: &Desk<'_>, failures: &[u32]) -> Judgemen
     let rows = desk.awaited(&ids, |row| row.last_attempt_at.is_some() && !row.held).await?;
     let ended = desk.now().await?;
     for (id, failures) in ids.iter().zip(failures) {
-        cx.examined(1);
-        let expected = step(&desk.propagation.runner, *failures);
-        let row = rows.get(id);
-        if let Some(observed) = wrong(row, *failures, expected, begun..=ended)? {
-            let finding = Finding::new(
-                format!("the wait after failure {failures}"),
-                format!("{} s, and {failures} failed attempts", expected.as_secs()),
-                observed,
-            );
-            let whole = row.map_or_else(String::new, |row| row.whole.clone());
-            cx.find(finding.evidence(whole).evidence(desk.last_lines()));
-        } else if let Some(step) = row.and_then(Row::step) {
-            cx.fact(format!("failure {failures}"), format!("{step:.6} s"));
-        }
+        judge_step(cx, desk, &format!("failure {failures}"), rows.get(id), *failures, begun..=ended)?;
+    }
+    Ok(())
+}
+
+/// Judges the wait of a row after its `failures`-th failure, which came within a time by the database's clock.
+pub(super) fn judge_step(
+    cx: &Cx<'_, Lane>,
+    desk: &Desk<'_>,
+    what: &str,
+    row: Option<&Row>,
+    failures: u32,
+    within: RangeInclusive<i64>,
+) -> Judgement {
+    cx.examined(1);
+    let expected = step(&desk.propagation.runner, failures);
+    if let Some(observed) = wrong(row, failures, expected, within)? {
+        let expected = format!("{} s, and {failures} failed attempts", expected.as_secs());
+        let finding = Finding::new(format!("the wait after {what}"), expected, observed);
+        let whole = row.map_or_else(String::new, |row| row.whole.clone());
+        cx.find(finding.evidence(whole).evidence(desk.last_lines()));
+    } else if let Some(step) = row.and_then(Row::step) {
+        cx.fact(format!("the wait after {what}"), format!("{step:.6} s"));
     }
     Ok(())
 }
@@ -91,7 +101,7 @@ fn wrong(
     row: Option<&Row>,
     failures: u32,
     expected: Duration,
-    within: std::ops::RangeInclusive<i64>,
+    within: RangeInclusive<i64>,
 ) -> Judgement<Option<String>> {
     let waiting = row.filter(|row| row.is_waiting() && row.attempts > 0);
     let Some((row, step)) = waiting.and_then(|row| Some((row, row.step()?))) else {

@@ -1,14 +1,13 @@
 //! `propagation.skip-locked`: a row that another transaction holds keeps nobody from the others.
 
-use super::cause::on_statements;
 use super::desk::Desk;
 use super::downstream::{StandIn, applied};
+use super::guards::reworded;
 use super::lock::Lock;
 use super::queue::{Row, sketch};
 use super::runners::go_on;
-use sabot_engine::{Check, Cx, Finding, Judgement, Level, Nature, Need, Sabotage, Sharing};
+use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_target::{Lane, Target};
-use sabot_wire::pg::{Match, Pattern, Rule};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -129,11 +128,8 @@ fn afterwards(cx: &Cx<'_, Lane>, desk: &Desk<'_>, locked: &[i64], rows: &BTreeMa
 }
 
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
-    let marks = target.propagation.marks.clone();
+    let marks = &target.propagation.marks;
     let mistake = "two words are lost in a merge, and the claim waits for its turn";
-    let waits = on_statements(&[ID], "waits-for-locks", mistake, &target.propagation, move || {
-        Rule::on(Match::literal(&marks.claim)).rewrite(Pattern::literal(&marks.skip_locked), "")
-    });
-    // The statement really loses it.
-    vec![Sabotage { nature: Nature::Cause, ..waits }]
+    let waits = (marks.claim.as_str(), marks.skip_locked.as_str(), String::new());
+    vec![reworded(&[ID], "waits-for-locks", mistake, &target.propagation, waits)]
 }

@@ -12,10 +12,7 @@ use tokio_postgres::{Client, Error};
 /// Enqueues `new` in one statement, and so in one transaction; their ids, in their order.
 pub(crate) async fn insert(client: &Client, propagation: &Propagation, new: &[New]) -> Judgement<Vec<i64>> {
     let queue = &propagation.queue;
-    let cast = match &propagation.declared {
-        DeclaredKinds::Enum(name) => format!("::{}", ident(name)),
-        DeclaredKinds::Constraint(_) | DeclaredKinds::Table { .. } => String::new(),
-    };
+    let cast = cast(propagation);
     let columns = [
         &queue.kind,
         &queue.team_id,
@@ -45,6 +42,14 @@ pub(crate) async fn insert(client: &Client, propagation: &Propagation, new: &[Ne
     let rows = client.query(&insert, &[&kinds, &teams, &tiers, &payloads, &attempts, &due_for]).await;
     let rows = rows.context("enqueuing propagations")?;
     Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+}
+
+/// What makes a text a kind.
+pub(crate) fn cast(propagation: &Propagation) -> String {
+    match &propagation.declared {
+        DeclaredKinds::Enum(name) => format!("::{}", ident(name)),
+        DeclaredKinds::Constraint(_) | DeclaredKinds::Table { .. } => String::new(),
+    }
 }
 
 /// The propagations of `ids`.

@@ -371,6 +371,8 @@ pub struct PropagationMarks {
     pub supersede: String,
     /// Within the latter: what tells the newer one from the older.
     pub newer: String,
+    /// Within it too: what tells an older one that is in flight.
+    pub in_flight: String,
     /// Within the claim: what leaves the dead out.
     pub not_dead: String,
     /// Begins to listen for notifications.

@@ -193,6 +193,7 @@ fn marks() -> PropagationMarks {
         release: mark("release"),
         supersede: mark("supersede"),
         newer: "newer.id > p.id".into(),
+        in_flight: "older.lease IS NOT NULL".into(),
         not_dead: "failed_at IS NULL".into(),
         listen: mark("listen"),
         probe: mark("probe"),

@@ -1,8 +1,9 @@
 //! What turns `propagation.crash` red.
 
 use super::{ID, outage};
-use crate::propagation::cause::{called, is_claim, on_queue, runner_with};
+use crate::propagation::cause::{called, on_queue, runner_with};
 use crate::propagation::downstream::calls_of;
+use crate::propagation::guards::is_claim;
 use crate::sabotage::reaction;
 use crate::sabotage::trigger;
 use crate::sql::ident;

@@ -1,7 +1,7 @@
 //! What turns `propagation.outage` red, beside what it shares with `propagation.crash`.
 
 use super::ID;
-use crate::propagation::cause::{has_failed, on_calls, on_queue};
+use crate::propagation::cause::{called, has_failed, on_calls_by, on_queue};
 use crate::propagation::downstream::applied;
 use crate::sabotage::trigger;
 use crate::sql::ident;
@@ -37,11 +37,12 @@ pub(in crate::propagation) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> 
             "after an error that looks passing it is tried again every second",
             &on_queue(propagation, "BEFORE UPDATE", at_once),
         ),
-        on_calls(
+        on_calls_by(
             &[ID],
             "any-answer-will-do",
             "the status of the answer is not looked at",
             propagation,
+            called(),
             move |calls| {
                 let described = described.clone();
                 Rule::on(calls).rewrite_response(move |response| {
