@@ -34,7 +34,7 @@ pub(super) fn check() -> Check<Lane> {
                        an error page is taken for success: a customer's change never happens, and the table says that \
                        it did",
         asserts: "while rows are dispatched the database ends its connections, refuses new ones, hangs, and is cut off \
-                  before, within and after a claim and a completion; then the downstream refuses, hangs, cuts its \
+                  before and after a claim, and within and after a completion; then the downstream refuses, hangs, cuts its \
                   answers short, answers errors and garbage: no row is applied that the downstream has not answered \
                   for; what failed waits by the schedule, or is dead at its last attempt, with its error; and when \
                   all is well again each of the others is applied within a lease",

@@ -5,7 +5,7 @@ use crate::propagation::desk::{Desk, PATIENCE};
 use crate::propagation::downstream::calls_of;
 use sabot_engine::{CannotTell, Context as _, Judgement};
 use sabot_wire::http;
-use sabot_wire::pg::{CutAt, Match, Mode, PgWire, Rule};
+use sabot_wire::pg::{CutAt, HoldAt, Match, Mode, PgWire, Rule};
 use sabot_wire::rule::Nth;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
@@ -21,16 +21,14 @@ const POLL: Duration = Duration::from_millis(10);
 
 /// Goes through all of them. That which costs a lease comes first: it runs out meanwhile.
 pub(super) async fn outages(desk: &Desk<'_>) -> Judgement<Vec<Met>> {
-    let mut met = Vec::new();
-    let marks = &desk.propagation.marks;
-    for (fault, mark, at) in [
-        ("loses the answer to a claim", &marks.claim, CutAt::Answered),
-        ("is cut off within a claim", &marks.claim, CutAt::Within),
-        ("is cut off within a completion", &marks.complete, CutAt::Within),
-        ("is cut off behind a completion", &marks.complete, CutAt::Sent),
-        ("loses the answer to a completion", &marks.complete, CutAt::Answered),
+    let mut met = cut_claim(desk, "loses the answer to a claim", HoldAt::Answered).await?;
+    met.extend(cut_claim(desk, "is cut off before a claim", HoldAt::Before).await?);
+    for (fault, at) in [
+        ("is cut off within a completion", CutAt::Within),
+        ("is cut off behind a completion", CutAt::Sent),
+        ("loses the answer to a completion", CutAt::Answered),
     ] {
-        met.extend(cut(desk, fault, mark, at).await?);
+        met.extend(cut_completion(desk, fault, at).await?);
     }
     for (fault, outage) in
         [("restarts", Outage::Restarts), ("refuses connections", Outage::Refuses), ("hangs", Outage::Hangs)]
@@ -51,14 +49,31 @@ fn wire<'a>(desk: &Desk<'a>) -> Judgement<&'a PgWire> {
     Ok(desk.worker()?.postgres(&desk.propagation.runner.database_wire)?)
 }
 
-/// The connection ends at the next statement of this mark that is about rows.
-async fn cut(desk: &Desk<'_>, fault: &'static str, mark: &str, at: CutAt) -> Judgement<Vec<Met>> {
-    let wire = wire(desk)?;
-    // Held before its claim the runner finds rows with the next one.
-    let halted = desk.halt(desk.worker()?).await?;
+/// The connection ends at a claim that is to take rows, or has taken them.
+async fn cut_claim(desk: &Desk<'_>, fault: &'static str, at: HoldAt) -> Judgement<Vec<Met>> {
+    let claim = Match::literal(&desk.propagation.marks.claim);
+    let (rule, mut claims) = Rule::on(claim).hold(at);
+    let rule = wire(desk)?.set(rule).await?;
     let met = enqueue(desk, fault).await?;
-    let rule = wire.set(Rule::on(Match::literal(mark)).nth(Nth::UpTo(1)).cut(at)).await?;
-    halted.go_on().await;
+    let ids: Vec<_> = met.iter().map(|met| met.id).collect();
+    loop {
+        let claim = timeout(PATIENCE, claims.next()).await.ok().flatten();
+        let claim = claim.ok_or_else(|| CannotTell::new("the runner no longer looks for work"))?;
+        // What is not yet sent finds them.
+        if at == HoldAt::Before || desk.rows(&ids).await?.values().any(|row| row.held) {
+            claim.cut();
+            break;
+        }
+    }
+    let _closed = rule.remove().await;
+    Ok(met)
+}
+
+/// The connection ends at the next completion.
+async fn cut_completion(desk: &Desk<'_>, fault: &'static str, at: CutAt) -> Judgement<Vec<Met>> {
+    let complete = Match::literal(&desk.propagation.marks.complete);
+    let rule = wire(desk)?.set(Rule::on(complete).nth(Nth::UpTo(1)).cut(at)).await?;
+    let met = enqueue(desk, fault).await?;
     let deadline = Instant::now() + PATIENCE;
     while rule.tally().applied() == 0 {
         if Instant::now() >= deadline {
