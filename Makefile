@@ -4,7 +4,7 @@ SHELL := /bin/bash
 SABOT := build/debug/sabot
 REPORTS := reports
 
-.PHONY: help setup build run test prove lint bench catalogue
+.PHONY: help setup build run test prove lint bench soak catalogue
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ lint: ## Formatting, clippy, documentation, shell scripts: warnings are errors
 
 bench: setup ## Measures: the wires, readiness, throwaway servers, each beside its ceiling in one run
 	cd benches && cargo run --release --locked --bin figures
+
+soak: setup ## Plays for minutes what the tests play for seconds: pgbench through the wire, the larger model of the queue
+	SABOT_SOAK_SECONDS=$${SABOT_SOAK_SECONDS:-100} cargo test --workspace --locked --test it thirty_two_clients
+	cargo test --workspace --locked --test it the_protocol_keeps_its_promises -- --include-ignored
 
 catalogue: build ## Writes INTEGRATION-TESTS.md anew
 	$(SABOT) list --format markdown > INTEGRATION-TESTS.md
