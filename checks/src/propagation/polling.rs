@@ -7,7 +7,8 @@ use crate::sabotage::{schema, setting};
 use crate::sql::{ident, literal};
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_target::{Instance, Lane, Overrides, Propagation, SchemaLever, Target};
-use sabot_wire::pg::{Match, Rule, RuleHandle, Seen};
+use sabot_wire::hold::Hold;
+use sabot_wire::pg::{ErrorResponse, Execution, HoldAt, Match, Rule, RuleHandle};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
@@ -59,12 +60,14 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     desk.clear().await
 }
 
-/// Tells of every look for work of `runner`.
-async fn looks(desk: &Desk<'_>, runner: &Instance) -> Judgement<(RuleHandle, Seen)> {
-    let (rule, seen) = Rule::on(Match::literal(&desk.propagation.marks.claim)).notify();
+/// Stops every look for work of `runner` when it has been answered: what is done then it has not seen.
+async fn looks(desk: &Desk<'_>, runner: &Instance) -> Judgement<(RuleHandle, Looks)> {
+    let (rule, looks) = Rule::on(Match::literal(&desk.propagation.marks.claim)).hold(HoldAt::Answered);
     let wire = runner.postgres(&desk.propagation.runner.database_wire)?;
-    Ok((wire.set(rule).await?, seen))
+    Ok((wire.set(rule).await?, looks))
 }
+
+type Looks = Hold<Execution, ErrorResponse>;
 
 /// Rows are made due by an update, of which nobody is notified.
 async fn by_hand(cx: &Cx<'_, Lane>, desk: &Desk<'_>, stand_in: &StandIn<'_>) -> Judgement {
@@ -74,10 +77,10 @@ async fn by_hand(cx: &Cx<'_, Lane>, desk: &Desk<'_>, stand_in: &StandIn<'_>) -> 
     let new: Vec<_> =
         subjects.iter().map(|subject| Ok(desk.new(subject)?.due_in(hour))).collect::<Judgement<_>>()?;
     let ids = desk.insert(&new).await?;
-    let (rule, mut seen) = looks(desk, desk.worker()?).await?;
+    let (rule, mut looks) = looks(desk, desk.worker()?).await?;
     let (begun, mut last, mut longest) = (Instant::now(), Instant::now(), Duration::ZERO);
     loop {
-        let look = timeout(limit, seen.next()).await;
+        let look = timeout(limit, looks.next()).await;
         longest = longest.max(last.elapsed());
         last = Instant::now();
         if look.is_err() {
@@ -110,11 +113,12 @@ async fn woken(cx: &Cx<'_, Lane>, desk: &Desk<'_>, stand_in: &mut StandIn<'_>) -
     stand_in.join(&further)?;
     let halted = desk.halt(desk.worker()?).await?;
     let subject = desk.subject().await?;
-    let (rule, mut seen) = looks(desk, &further).await?;
+    let (rule, mut looks) = looks(desk, &further).await?;
     loop {
         let since = Instant::now();
         // None at all is quiet enough too.
-        if timeout(PATIENCE / 2, seen.next()).await.is_err() || since.elapsed() >= QUIET {
+        let look = timeout(PATIENCE / 2, looks.next()).await;
+        if look.is_err() || since.elapsed() >= QUIET {
             break;
         }
     }
