@@ -7,6 +7,7 @@ mod dead_letter;
 mod desk;
 mod downstream;
 mod http;
+mod idempotency_key;
 mod kinds;
 mod poison;
 mod queue;
@@ -30,6 +31,7 @@ pub(crate) fn checks() -> Vec<Check<Lane>> {
         schedule::check(),
         dead_letter::check(),
         unknown_kind::check(),
+        idempotency_key::check(),
         registry::check(),
         unexpected_skip::check(),
         superseded::check(),
@@ -45,6 +47,7 @@ pub(crate) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
         schedule::sabotages(target),
         dead_letter::sabotages(target),
         unknown_kind::sabotages(target),
+        idempotency_key::sabotages(target),
         registry::sabotages(target),
         unexpected_skip::sabotages(target),
         superseded::sabotages(target),
