@@ -3,14 +3,17 @@
 
 use super::desk::Desk;
 use super::downstream::{StandIn, calls_of};
+use super::queue::Row;
+use crate::sabotage::json;
 use crate::sabotage::rules::{self, Knock, MakeRules, SetRules};
 use crate::sabotage::setting;
 use crate::sabotage::trigger::Trigger;
 use crate::sql::ident;
 use sabot_engine::{Judgement, Sabotage, Sort};
-use sabot_target::propagation::Downstream;
+use sabot_target::propagation::{DeadLetters, Downstream};
 use sabot_target::{Lane, Propagation, Target};
 use sabot_wire::http::{Match, Response, Rule};
+use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,7 +62,18 @@ pub(crate) fn durations(durations: &[Duration]) -> String {
     durations.iter().map(|one| format!("{}s", one.as_secs())).collect::<Vec<_>>().join(",")
 }
 
-/// A rule on the runner's calls of the downstream, seen to act on what `knock` causes.
+/// A rule on the runner's calls of the downstream.
+pub(crate) fn on_calls(
+    turns_red: &[&'static str],
+    name: &str,
+    mistake: &str,
+    propagation: &Propagation,
+    rule: impl Fn(Match) -> Rule + Send + Sync + 'static,
+) -> Sabotage<Lane> {
+    on_calls_by(turns_red, name, mistake, propagation, called(), rule)
+}
+
+/// The same, seen to act on what `knock` causes.
 pub(crate) fn on_calls_by(
     turns_red: &[&'static str],
     name: &str,
@@ -77,6 +91,54 @@ pub(crate) fn on_calls_by(
     });
     let make: Arc<MakeRules> = Arc::new(move |_| set.clone());
     rules::knocked(turns_red, name, mistake, (Sort::Http, &runner.service), knock, make)
+}
+
+/// Changes every JSON object that tells of dead letters; one of the runner's credentials is at hand.
+pub(crate) fn on_letters(
+    turns_red: &[&'static str],
+    name: &str,
+    mistake: &str,
+    propagation: &Propagation,
+    change: fn(&DeadLetters, &str, &mut Map<String, Value>),
+) -> Sabotage<Lane> {
+    let letters = propagation.dead_letters.clone();
+    let (service, asked) = (letters.service.clone(), letters.path.clone());
+    let knock: Arc<Knock> = Arc::new(move |lane, _| {
+        let asked = asked.clone();
+        Box::pin(async move {
+            let desk = Desk::open(lane).await?;
+            let max = i32::try_from(desk.propagation.runner.max_attempts)?;
+            let subject = desk.subject().await?;
+            // The downstream knows nothing of it, and says so.
+            let id = desk.insert_one(desk.new(&subject)?.attempts(max - 1)).await?;
+            desk.awaited(&[id], Row::is_dead).await?;
+            desk.letters(reqwest::Method::GET, &asked).await?;
+            desk.clear().await
+        })
+    });
+    let make: Arc<MakeRules> = Arc::new(move |lane| {
+        let letters = letters.clone();
+        let secret = secrets(lane).into_iter().next().unwrap_or_default();
+        json::inbound(move || {
+            let (letters, secret) = (letters.clone(), secret.clone());
+            let path = Match::prefix(&letters.path);
+            Rule::on(path).rewrite_response(json::change(move |body| change(&letters, &secret, body)))
+        })
+    });
+    rules::knocked(turns_red, name, mistake, (Sort::Http, &service), knock, make)
+}
+
+/// The credentials that the runner's service was started with.
+pub(crate) fn secrets(lane: &Lane) -> Vec<String> {
+    let target = lane.target();
+    let service = target.service(&target.propagation.runner.service);
+    let given: Vec<_> =
+        service.into_iter().flat_map(|service| &service.env).map(|(_, value)| value).collect();
+    let names = |name: &str| given.iter().any(|value| value.contains(&format!("{{secret:{name}}}")));
+    let own = lane.credentials().filter(|(name, _)| names(name)).map(|(_, value)| value.to_owned());
+    let known: Vec<_> = lane.credentials().map(|(_, value)| value).collect();
+    // What is no credential of the target's own is that of its database, which its address holds.
+    own.chain(lane.secrets().into_iter().filter(|secret| !known.contains(&secret.as_str()))).collect()
 }
 
 /// A rewrite of one of the runner's statements.

@@ -116,11 +116,11 @@ impl Scene<'_, '_> {
         if !row
             .is_some_and(|row| row.is_dead() && row.attempts == max && row.failed_at == row.last_attempt_at)
         {
-            let expected = format!("dead, {max} failed attempts, since its last attempt");
+            let expected = format!("dead, failures: {max}, since its last attempt");
             self.find("a row that had one attempt left, after its failure", &expected, sketch(row));
         }
         if !other.is_some_and(|row| row.is_waiting() && row.attempts == max - 1) {
-            let expected = format!("waiting, {} failed attempts", max - 1);
+            let expected = format!("waiting, failures: {}", max - 1);
             self.find("a row that had two attempts left, after a failure", &expected, sketch(other));
         }
         if !cx.is_red() {
@@ -214,7 +214,7 @@ impl Scene<'_, '_> {
             || !row.is_some_and(|row| row.is_applied() && !row.is_dead() && row.attempts == 0)
         {
             let observed = format!("{}, answered {}", sketch(row), reply.sketch());
-            self.find("a dead letter, replayed", "applied, 0 failed attempts", observed);
+            self.find("a dead letter, replayed", "applied, failures: 0", observed);
             return Ok(());
         }
         self.trail(own, &[&trail.dead_lettered, &trail.replayed, &trail.applied]).await?;

@@ -11,6 +11,7 @@ mod exclusive;
 mod fairness;
 mod guards;
 mod http;
+mod idempotency_key;
 mod kinds;
 mod late;
 mod lock;
@@ -41,6 +42,7 @@ pub(crate) fn checks() -> Vec<Check<Lane>> {
         schedule::check(),
         dead_letter::check(),
         unknown_kind::check(),
+        idempotency_key::check(),
         registry::check(),
         unexpected_skip::check(),
         superseded::check(),
@@ -64,6 +66,7 @@ pub(crate) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
         schedule::sabotages(target),
         dead_letter::sabotages(target),
         unknown_kind::sabotages(target),
+        idempotency_key::sabotages(target),
         registry::sabotages(target),
         unexpected_skip::sabotages(target),
         superseded::sabotages(target),

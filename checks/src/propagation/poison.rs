@@ -112,8 +112,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
         cx.examined(1);
         let row = failed.get(id);
         if !row.is_some_and(|row| row.is_waiting() && row.attempts == 1) {
-            let finding =
-                Finding::new(format!("a row with {what}"), "waiting, 1 failed attempts", sketch(row));
+            let finding = Finding::new(format!("a row with {what}"), "waiting, failures: 1", sketch(row));
             cx.find(finding.evidence(desk.last_lines()));
         }
     }
@@ -128,7 +127,7 @@ fn others(cx: &Cx<'_, Lane>, desk: &Desk<'_>, ids: &[i64], rows: &BTreeMap<i64, 
     let left: Vec<_> = ids.iter().filter(|id| !done(id)).collect();
     if let Some(first) = left.first() {
         let observed = format!("{} are not; the first: {}", left.len(), sketch(rows.get(first)));
-        let expected = format!("all {} applied within {PATIENCE:?}, 0 failed attempts", ids.len());
+        let expected = format!("all {} applied within {PATIENCE:?}, failures: 0", ids.len());
         let finding = Finding::new("the rows behind the bad ones", expected, observed);
         cx.find(finding.evidence(desk.last_lines()));
     }

@@ -122,7 +122,7 @@ impl Row {
         };
         let error = self.last_error.as_deref().map(|error| format!(": {error}")).unwrap_or_default();
         let error: String = error.chars().take(160).collect();
-        format!("{state}, {} failed attempts{error}", self.attempts)
+        format!("{state}, failures: {}{error}", self.attempts)
     }
 }
 
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn a_row_is_in_one_state() {
-        assert_eq!(row().sketch(), "waiting, 1 failed attempts: HTTP 500");
+        assert_eq!(row().sketch(), "waiting, failures: 1: HTTP 500");
         assert!(row().is_waiting());
         for other in [
             Row { applied_at: Some(1), ..row() },

@@ -1,6 +1,6 @@
 //! `propagation.redaction`: no credential stands in an error, neither whole nor cut, wherever errors are kept.
 
-use super::cause::{on_queue, on_trail};
+use super::cause::{has_failed, on_letters, on_queue, on_trail, secrets};
 use super::desk::{Desk, PATIENCE};
 use super::downstream::{Call, StandIn, skipped};
 use super::queue::{New, Subject, sketch};
@@ -10,7 +10,7 @@ use crate::sql::{ident, literal};
 use reqwest::Method;
 use sabot_engine::{CannotTell, Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_target::propagation::Downstream;
-use sabot_target::{Lane, Target};
+use sabot_target::{Lane, Propagation, Target};
 use sabot_wire::http::Response;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -67,19 +67,6 @@ fn ways(downstream: &Downstream, secrets: &[String], limit: usize) -> Vec<Way> {
         }
     }
     ways
-}
-
-/// The credentials that the runner's service was started with.
-fn secrets(lane: &Lane) -> Vec<String> {
-    let target = lane.target();
-    let service = target.service(&target.propagation.runner.service);
-    let given: Vec<_> =
-        service.into_iter().flat_map(|service| &service.env).map(|(_, value)| value).collect();
-    let names = |name: &str| given.iter().any(|value| value.contains(&format!("{{secret:{name}}}")));
-    let own = lane.credentials().filter(|(name, _)| names(name)).map(|(_, value)| value.to_owned());
-    let known: Vec<_> = lane.credentials().map(|(_, value)| value).collect();
-    // What is no credential of the target's own is that of its database, which its address holds.
-    own.chain(lane.secrets().into_iter().filter(|secret| !known.contains(&secret.as_str()))).collect()
 }
 
 async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
@@ -168,66 +155,69 @@ fn without(shown: &str, way: &Way) -> String {
 
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     let propagation = &target.propagation;
-    let (error, audit) = (ident(&propagation.queue.last_error), &target.delivery.audit);
-    let (kind, payload) = (ident(&audit.kind), ident(&audit.payload));
-    let failed = super::cause::has_failed(propagation);
-    let death = format!("NEW.{kind} = {}", literal(&propagation.trail.dead_lettered));
-    let field = literal(&propagation.trail.error);
     let limit = propagation.queue.error_limit;
-    let (of, target) = (propagation.clone(), target.clone());
-    let on_row = |name: &'static str, mistake: &str, body: fn(&str, &str) -> String| {
-        let (of, error, failed) = (of.clone(), error.clone(), failed.clone());
-        schema::changed_by(&[ID], name, mistake, move |lane| {
-            let body = format!("IF {failed} THEN {} END IF;", body(&error, &literal(&secret(lane)?)));
-            Ok(on_queue(&of, "BEFORE UPDATE", body).lever(name))
-        })
-    };
-    vec![
-        on_row(
+    let mut sabotages = vec![
+        on_error(
+            propagation,
             "error-with-credential",
             "the error is stored as the HTTP client tells it, with the request's headers",
-            |error, secret| {
-                format!("NEW.{error} := left('refused: Authorization: ' || {secret} || NEW.{error}, 900);")
-            },
+            |error, secret| format!("left('refused: Authorization: ' || {secret} || {error}, 900)"),
         ),
-        on_row(
+        on_error(
+            propagation,
             "cut-first",
             "the error is cut first and redacted second: half a credential is not recognised",
-            |error, secret| {
-                format!("NEW.{error} := left(NEW.{error}, 900) || left({secret}, length({secret}) - 2);")
+            |error, secret| format!("left({error}, 900) || left({secret}, length({secret}) - 2)"),
+        ),
+        on_error(propagation, "uncut", "the error is redacted and never cut", move |error, _| {
+            format!("rpad({error}, {}, '.')", limit + 1)
+        }),
+        on_error(propagation, "nothing-left", "the redactor is so eager that it leaves nothing", |_, _| {
+            "''".into()
+        }),
+        on_letters(
+            &[ID],
+            "shown-with-credential",
+            "the list shows, for those who debug, how the downstream was called",
+            propagation,
+            |letters, secret, body| {
+                // Of a list it is shown beside, of one in its error.
+                body.insert(letters.error.clone(), format!("Authorization: {secret}").into());
             },
         ),
-        schema::changed(
-            &[ID],
-            "uncut",
-            "the error is redacted and never cut",
-            &on_queue(
-                propagation,
-                "BEFORE UPDATE",
-                format!("IF {failed} THEN NEW.{error} := rpad(NEW.{error}, {}, '.'); END IF;", limit + 1),
-            )
-            .lever("uncut"),
-        ),
-        schema::changed(
-            &[ID],
-            "nothing-left",
-            "the redactor is so eager that it leaves nothing",
-            &on_queue(propagation, "BEFORE UPDATE", format!("IF {failed} THEN NEW.{error} := ''; END IF;"))
-                .lever("nothing-left"),
-        ),
-        schema::changed_by(
-            &[ID],
-            "trail-with-credential",
-            "what is stored is redacted, and the audit row is written from what is not",
-            move |lane| {
-                let body = format!(
-                    "IF {death} THEN NEW.{payload} := NEW.{payload} || jsonb_build_object({field}, {}); END IF;",
-                    literal(&secret(lane)?)
-                );
-                Ok(on_trail(&target, "BEFORE INSERT", body).lever("trail-with-credential"))
-            },
-        ),
-    ]
+    ];
+    let (of, audit) = (target.clone(), &target.delivery.audit);
+    let (kind, payload) = (ident(&audit.kind), ident(&audit.payload));
+    let death = format!("NEW.{kind} = {}", literal(&propagation.trail.dead_lettered));
+    let field = literal(&propagation.trail.error);
+    let (name, mistake) = (
+        "trail-with-credential",
+        "what is stored is redacted, and the audit row is written from what is not",
+    );
+    sabotages.push(schema::changed_by(&[ID], name, mistake, move |lane| {
+        let shown = literal(&secret(lane)?);
+        let body = format!(
+            "IF {death} THEN NEW.{payload} := NEW.{payload} || jsonb_build_object({field}, {shown}); END IF;"
+        );
+        Ok(on_trail(&of, "BEFORE INSERT", body).lever(name))
+    }));
+    sabotages
+}
+
+/// Stores another error than the redacted one: an expression on that, and on a credential.
+fn on_error(
+    propagation: &Propagation,
+    name: &'static str,
+    mistake: &str,
+    stored: impl Fn(&str, &str) -> String + Send + Sync + 'static,
+) -> Sabotage<Lane> {
+    let of = propagation.clone();
+    schema::changed_by(&[ID], name, mistake, move |lane| {
+        let error = format!("NEW.{}", ident(&of.queue.last_error));
+        let stored = stored(&error, &literal(&secret(lane)?));
+        let body = format!("IF {} THEN {error} := {stored}; END IF;", has_failed(&of));
+        Ok(on_queue(&of, "BEFORE UPDATE", body).lever(name))
+    })
 }
 
 fn secret(lane: &Lane) -> Judgement<String> {

@@ -48,7 +48,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let by_default = desk.propagation.runner.max_attempts;
     let failing = StandIn::answering(&desk, |_| unavailable())?;
     // The one before the last attempt is the last that is followed by a wait.
-    steps(cx, &desk, &(1..by_default).collect::<Vec<_>>()).await?;
+    steps(cx, &desk, "", &(1..by_default).collect::<Vec<_>>()).await?;
     drop(failing);
     if !cx.is_red() {
         at_defaults(cx, &desk).await?;
@@ -57,7 +57,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
 }
 
 /// Each of `failures` is the next failure of a row of its own.
-async fn steps(cx: &Cx<'_, Lane>, desk: &Desk<'_>, failures: &[u32]) -> Judgement {
+async fn steps(cx: &Cx<'_, Lane>, desk: &Desk<'_>, how: &str, failures: &[u32]) -> Judgement {
     let subjects = desk.subjects(failures.len()).await?;
     let new: Vec<_> = subjects
         .iter()
@@ -69,7 +69,7 @@ async fn steps(cx: &Cx<'_, Lane>, desk: &Desk<'_>, failures: &[u32]) -> Judgemen
     let rows = desk.awaited(&ids, |row| row.last_attempt_at.is_some() && !row.held).await?;
     let ended = desk.now().await?;
     for (id, failures) in ids.iter().zip(failures) {
-        judge_step(cx, desk, &format!("failure {failures}"), rows.get(id), *failures, begun..=ended)?;
+        judge_step(cx, desk, &format!("failure {failures}{how}"), rows.get(id), *failures, begun..=ended)?;
     }
     Ok(())
 }
@@ -86,7 +86,7 @@ pub(super) fn judge_step(
     cx.examined(1);
     let expected = step(&desk.propagation.runner, failures);
     if let Some(observed) = wrong(row, failures, expected, within)? {
-        let expected = format!("{} s, and {failures} failed attempts", expected.as_secs());
+        let expected = format!("{} s, failures: {failures}", expected.as_secs());
         let finding = Finding::new(format!("the wait after {what}"), expected, observed);
         let whole = row.map_or_else(String::new, |row| row.whole.clone());
         cx.find(finding.evidence(whole).evidence(desk.last_lines()));
@@ -108,7 +108,7 @@ fn wrong(
         return Ok(Some(sketch(row)));
     };
     if (step - expected.as_secs_f64()).abs() > EXACT || row.attempts != attempts(failures)? {
-        return Ok(Some(format!("{step} s, and {} failed attempts", row.attempts)));
+        return Ok(Some(format!("{step} s, failures: {}", row.attempts)));
     }
     let attempted_now = row.last_attempt_at.is_some_and(|at| within.contains(&at));
     Ok((!attempted_now)
@@ -146,7 +146,7 @@ async fn at_defaults(cx: &Cx<'_, Lane>, desk: &Desk<'_>) -> Judgement {
     let mut failing = StandIn::answering(desk, |_| unavailable())?;
     failing.join(&further)?;
     let last = runner.max_attempts;
-    steps(cx, desk, &[1, last, last + 1, last + BEYOND - 1]).await?;
+    steps(cx, desk, " at the default settings", &[1, last, last + 1, last + BEYOND - 1]).await?;
     if !cx.is_red() {
         lease(cx, desk, &further).await?;
     }

@@ -84,12 +84,12 @@ fn judge_one(
     let (as_it_is_to_be, expected, mut written) = if harmless {
         (
             row.is_some_and(|row| row.is_applied() && row.attempts == 0),
-            "applied, 0 failed attempts",
+            "applied, failures: 0",
             vec![&trail.applied],
         )
     } else {
         let waits = row.is_some_and(|row| row.is_waiting() && row.attempts == 1);
-        (waits, "waiting, 1 failed attempts", vec![&trail.retrying, &trail.unexpected_skip])
+        (waits, "waiting, failures: 1", vec![&trail.retrying, &trail.unexpected_skip])
     };
     let subject = format!("skipped, the reason `{reason}`");
     if !as_it_is_to_be {

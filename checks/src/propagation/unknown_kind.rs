@@ -86,8 +86,7 @@ fn judge_death(cx: &Cx<'_, Lane>, desk: &Desk<'_>, what: &str, row: Option<&Row>
     let (trail, max) = (&desk.propagation.trail, desk.propagation.runner.max_attempts);
     if !row.is_some_and(|row| row.is_dead() && i64::from(row.attempts) == i64::from(max)) {
         cx.find(
-            Finding::new(what, format!("dead, {max} failed attempts"), sketch(row))
-                .evidence(desk.last_lines()),
+            Finding::new(what, format!("dead, failures: {max}"), sketch(row)).evidence(desk.last_lines()),
         );
     }
     let expected = [trail.unknown_kind_dead_lettered.as_str()];

@@ -2,37 +2,37 @@
 
 use super::ID;
 use crate::metrics::Measured;
-use crate::propagation::cause::{on_queue, on_statements, on_trail, runner_with};
+use crate::propagation::cause::{on_letters, on_queue, on_statements, on_trail, runner_with};
 use crate::propagation::desk::Desk;
 use crate::propagation::queue::Row;
-use crate::sabotage::json;
 use crate::sabotage::metrics;
-use crate::sabotage::rules::{self, Knock, MakeRules};
+use crate::sabotage::rules::Knock;
 use crate::sabotage::trigger;
 use crate::sql::{ident, literal};
-use sabot_engine::{Sabotage, Sort};
+use sabot_engine::Sabotage;
 use sabot_target::{Lane, Target};
-use sabot_wire::http;
 use sabot_wire::pg::{Match, Pattern, Rule};
 use serde_json::Value;
 use std::sync::Arc;
 
 pub(in crate::propagation) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
+    [deaths(target), replays(target), traces(target)].concat()
+}
+
+/// When a propagation dies, and what follows.
+fn deaths(target: &Target) -> Vec<Sabotage<Lane>> {
     let propagation = &target.propagation;
-    let (runner, queue) = (&propagation.runner, &propagation.queue);
-    let (failed_at, attempts) = (ident(&queue.failed_at), ident(&queue.attempts));
+    let (runner, failed_at) = (&propagation.runner, ident(&propagation.queue.failed_at));
     let attempts_of = |name: &str, mistake: &str, count: u32| {
         runner_with(&[ID], name, mistake, propagation, (&runner.env.max_attempts, count.to_string()))
     };
-    let before_update = |name: &str, mistake: &str, body: String| {
-        trigger::put(&[ID], name, mistake, &on_queue(propagation, "BEFORE UPDATE", body))
-    };
-    let replayed = format!("OLD.{failed_at} IS NOT NULL AND NEW.{failed_at} IS NULL");
+    let never = format!("IF OLD.{failed_at} IS NULL THEN NEW.{failed_at} := NULL; END IF;");
     vec![
-        before_update(
+        trigger::put(
+            &[ID],
             "never-dies",
             "what has failed its last attempt is tried again like everything else",
-            format!("IF OLD.{failed_at} IS NULL THEN NEW.{failed_at} := NULL; END IF;"),
+            &on_queue(propagation, "BEFORE UPDATE", never),
         ),
         attempts_of(
             "one-early",
@@ -40,6 +40,38 @@ pub(in crate::propagation) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> 
             runner.max_attempts - 1,
         ),
         attempts_of("one-late", "the limit is compared by `>` in place of `>=`", runner.max_attempts + 1),
+        called_on(target),
+        on_letters(
+            &[ID],
+            "unlisted",
+            "the list joins the teams, and leaves out those that have been deleted since",
+            propagation,
+            |letters, _, body| {
+                if let Some(list) = body.get_mut(&letters.list).filter(|list| list.is_array()) {
+                    *list = Value::Array(Vec::new());
+                }
+            },
+        ),
+        metrics::left_out_after(
+            &[ID],
+            "uncounted",
+            "deaths are written down and nobody counts them",
+            (&runner.service, &propagation.metrics.path),
+            &propagation.metrics.dead_letters,
+            death(),
+        ),
+    ]
+}
+
+/// What a replay does.
+fn replays(target: &Target) -> Vec<Sabotage<Lane>> {
+    let propagation = &target.propagation;
+    let (failed_at, attempts) = (ident(&propagation.queue.failed_at), ident(&propagation.queue.attempts));
+    let replayed = format!("OLD.{failed_at} IS NOT NULL AND NEW.{failed_at} IS NULL");
+    let before_update = |name: &str, mistake: &str, body: String| {
+        trigger::put(&[ID], name, mistake, &on_queue(propagation, "BEFORE UPDATE", body))
+    };
+    vec![
         before_update(
             "replay-keeps-attempts",
             "a replay leaves the number of failures as it is, so the next failure is death again",
@@ -50,43 +82,25 @@ pub(in crate::propagation) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> 
             "a replay makes the row due and leaves it dead",
             format!("IF {replayed} THEN NEW.{failed_at} := OLD.{failed_at}; END IF;"),
         ),
-        unheard(
-            target,
-            "discarded-without-trace",
-            "discarding is a plain DELETE",
-            &propagation.trail.discarded,
-        ),
-        unheard(
-            target,
-            "replayed-without-trace",
-            "nobody writes down who replayed what",
-            &propagation.trail.replayed,
-        ),
+    ]
+}
+
+/// What is left of what was replayed or discarded.
+fn traces(target: &Target) -> Vec<Sabotage<Lane>> {
+    let (trail, audit) = (&target.propagation.trail, &target.delivery.audit);
+    let (kind, payload, id) = (ident(&audit.kind), ident(&audit.payload), literal(&trail.id));
+    let hulk = format!(
+        "IF NEW.{kind} = {} THEN NEW.{payload} := jsonb_build_object({id}, NEW.{payload} -> {id}); END IF;",
+        literal(&trail.discarded),
+    );
+    vec![
+        unheard(target, "discarded-without-trace", "discarding is a plain DELETE", &trail.discarded),
+        unheard(target, "replayed-without-trace", "nobody writes down who replayed what", &trail.replayed),
         trigger::put(
             &[ID],
             "empty-hulk",
             "the audit row of what was discarded says that it was, and not what it was",
-            &on_trail(
-                target,
-                "BEFORE INSERT",
-                format!(
-                    "IF NEW.{} = {} THEN NEW.{payload} := jsonb_build_object({id}, NEW.{payload} -> {id}); END IF;",
-                    ident(&target.delivery.audit.kind),
-                    literal(&propagation.trail.discarded),
-                    payload = ident(&target.delivery.audit.payload),
-                    id = literal(&propagation.trail.id),
-                ),
-            ),
-        ),
-        called_on(target),
-        unlisted(target),
-        metrics::left_out_after(
-            &[ID],
-            "uncounted",
-            "deaths are written down and nobody counts them",
-            (&runner.service, &propagation.metrics.path),
-            &propagation.metrics.dead_letters,
-            death(),
+            &on_trail(target, "BEFORE INSERT", hulk),
         ),
     ]
 }
@@ -127,33 +141,4 @@ fn death() -> Arc<Knock> {
             desk.clear().await
         })
     })
-}
-
-/// The list of dead letters is empty.
-fn unlisted(target: &Target) -> Sabotage<Lane> {
-    let letters = target.propagation.dead_letters.clone();
-    let (service, path) = (letters.service.clone(), letters.path.clone());
-    let knock: Arc<Knock> = Arc::new(move |lane, instance| {
-        let path = path.clone();
-        Box::pin(async move {
-            let credential = &lane.target().propagation.dead_letters.credential;
-            let asked = (reqwest::Method::GET, path.as_str());
-            crate::propagation::http::ask(lane, instance, asked, credential, None).await.map(drop)
-        })
-    });
-    let make: Arc<MakeRules> = Arc::new(move |_| {
-        let letters = letters.clone();
-        json::inbound(move || {
-            let list = letters.list.clone();
-            let emptied = move |response: &mut http::Response| {
-                let Ok(mut body) = serde_json::from_slice::<Value>(&response.body) else { return };
-                body[&list] = Value::Array(Vec::new());
-                // Said once more where there were none: the wire sees that it acted by a change of the bytes.
-                response.body = format!("{body} ").into();
-            };
-            http::Rule::on(http::Match::path(&letters.path)).rewrite_response(emptied)
-        })
-    });
-    let mistake = "the list joins the teams, and leaves out those that have been deleted since";
-    rules::knocked(&[ID], "unlisted", mistake, (Sort::Http, &service), knock, make)
 }
