@@ -35,7 +35,8 @@ lint: ## Formatting, clippy, documentation, shell scripts: warnings are errors
 bench: setup ## Measures: the wires, readiness, throwaway servers, each beside its ceiling in one run
 	cd benches && cargo run --release --locked --bin figures
 
-soak: setup ## Plays for minutes what the tests play for seconds: pgbench through the wire, the larger model of the queue
+soak: build ## Plays for minutes what tests and checks play for seconds: the wire, the model of the queue, its checks
+	SABOT_SOAK_SECONDS=$${SABOT_SOAK_SECONDS:-100} $(SABOT) run propagation.exclusive propagation.crash propagation.outage
 	SABOT_SOAK_SECONDS=$${SABOT_SOAK_SECONDS:-100} cargo test --workspace --locked --test it thirty_two_clients
 	cargo test --workspace --locked --test it the_protocol_keeps_its_promises -- --include-ignored
 

@@ -6,9 +6,13 @@
 mod arena;
 mod delivery;
 mod leak;
+mod metrics;
+mod propagation;
 mod readiness;
 mod registry;
 mod sabotage;
+mod soak;
+mod sql;
 
 pub use arena::Embedded;
 pub use readiness::faults::{Fault, LeftOut, left_out};

@@ -1,6 +1,7 @@
 //! The embedded platform, described: the default target. It is a description like any other.
 
 mod delivery;
+mod propagation;
 
 use crate::description::{
     Answer, BrevoAccount, Database, Lever, Levers, Reach, Readiness, Row, SchemaLever, Service, Shape,
@@ -62,6 +63,7 @@ pub(crate) fn target() -> Target {
         services: vec![api(), worker(), provisioner()],
         readiness: readiness(),
         delivery: delivery::delivery(),
+        propagation: propagation::propagation(),
     }
 }
 

@@ -129,7 +129,21 @@ impl Lane {
     /// # Errors
     /// [`TargetError`], with its last log lines when it did not start.
     pub async fn further(&self, service: &str, overrides: &Overrides) -> Result<Instance, TargetError> {
-        let parts = self.parts(service).await?;
+        self.further_without(service, &[], overrides).await
+    }
+
+    /// As [`further`](Self::further), with these settings of the description left out, so that its defaults show.
+    ///
+    /// # Errors
+    /// [`TargetError`], with its last log lines when it did not start.
+    pub async fn further_without(
+        &self,
+        service: &str,
+        left_out: &[&str],
+        overrides: &Overrides,
+    ) -> Result<Instance, TargetError> {
+        let mut parts = self.parts(service).await?;
+        parts.env.retain(|(name, _)| !left_out.contains(&name.as_str()));
         self.connect(&parts).await?;
         let mut all = self.wardrobe.overrides(service);
         all.extend(overrides.iter().cloned());

@@ -25,11 +25,11 @@ mod stock;
 mod wardrobe;
 
 pub use binaries::Binaries;
-pub use description::delivery;
 pub use description::{
-    Answer, BrevoAccount, Database, Delivery, Lever, Levers, Reach, Readiness, Row, SchemaLever, Service,
-    Shape, StandIn, Target, Upstream, Wire as WireSpec, Words,
+    Answer, BrevoAccount, Database, Delivery, Lever, Levers, Propagation, Reach, Readiness, Row, SchemaLever,
+    Service, Shape, StandIn, Target, Upstream, Wire as WireSpec, Words,
 };
+pub use description::{delivery, propagation};
 pub use error::TargetError;
 pub use instance::{Instance, Overrides, Wire};
 pub use lane::Lane;

@@ -7,6 +7,7 @@ use crate::sabotage::reaction::Requests;
 use crate::sabotage::rules::Knock;
 use crate::sabotage::trigger::Trigger;
 use sabot_target::Delivery;
+use sabot_wire::http::Match;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -20,7 +21,7 @@ pub(super) fn sends(delivery: &Delivery) -> Requests {
     Requests {
         service: forwarder.service.clone(),
         wire: forwarder.provider_wire.clone(),
-        path: forwarder.send_path.clone(),
+        on: Match::path(&forwarder.send_path),
     }
 }
 

@@ -4,11 +4,9 @@ use super::desk::delivery;
 use super::metrics::{labelled, metric};
 use super::post;
 use super::sql::{ident, literal};
-use crate::sabotage::json;
-use crate::sabotage::rules::{self, Place};
+use crate::sabotage::metrics;
 use sabot_engine::{CannotTell, Context as _, Cx, Finding, Judgement, Sabotage};
 use sabot_target::{Delivery, Lane, Target};
-use sabot_wire::http::{Match, Rule};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -138,17 +136,6 @@ pub(super) fn unmeasured(
     metric: &str,
 ) -> Sabotage<Lane> {
     let delivery = &target.delivery;
-    let (path, metric) = (delivery.metrics.path.clone(), metric.to_owned());
-    let without = json::inbound(move || {
-        let metric = metric.clone();
-        Rule::on(Match::path(&path)).rewrite_response(move |response| {
-            let text = String::from_utf8_lossy(&response.body).into_owned();
-            let kept: Vec<_> = text.lines().filter(|line| !line.starts_with(&metric)).collect();
-            if kept.len() < text.lines().count() {
-                response.body = (kept.join("\n") + "\n").into();
-            }
-        })
-    });
-    let place = Place { service: &delivery.webhook.service, path: &delivery.metrics.path, under: None };
-    rules::http(turns_red, name, mistake, &place, without)
+    let of = (delivery.webhook.service.as_str(), delivery.metrics.path.as_str());
+    metrics::left_out(turns_red, name, mistake, of, metric)
 }

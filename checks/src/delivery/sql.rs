@@ -1,22 +1,13 @@
 //! Reading ledger and stored events by the names of the target's description.
 
 use super::desk::{Row, Stored};
+use crate::sql::micros;
+pub(crate) use crate::sql::{ident, literal};
 use sabot_engine::{Context as _, Judgement};
 use sabot_target::Delivery;
 use sabot_target::delivery::Ledger;
 use std::collections::BTreeMap;
 use tokio_postgres::Client;
-
-/// `name` as SQL has it, quoted; a schema before it stays apart.
-pub(crate) fn ident(name: &str) -> String {
-    let quoted = name.split('.').map(|part| format!("\"{}\"", part.replace('"', "\"\"")));
-    quoted.collect::<Vec<_>>().join(".")
-}
-
-/// `text` as a literal of SQL.
-pub(crate) fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
 
 /// The columns of a ledger row when the provider has taken the message, in this order: audit id, time of sending,
 /// provider, its message id, recipient, template, classification.
@@ -31,11 +22,6 @@ pub(crate) fn accepted_columns(ledger: &Ledger) -> String {
         &ledger.classification,
     ];
     columns.map(|column| ident(column)).join(", ")
-}
-
-/// A time as microseconds since 1970, exactly.
-fn micros(column: &str) -> String {
-    format!("(extract(epoch FROM {column}) * 1000000)::bigint")
 }
 
 /// The ledger rows of these message ids.
@@ -84,16 +70,4 @@ pub(crate) async fn stored_of(
         stored.entry(row.try_get(0)?).or_default().push(event);
     }
     Ok(stored)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_and_texts_are_quoted() {
-        assert_eq!(ident("mail.sent"), r#""mail"."sent""#);
-        assert_eq!(ident(r#"a"b"#), r#""a""b""#);
-        assert_eq!(literal("it's"), "'it''s'");
-    }
 }

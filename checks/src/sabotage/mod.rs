@@ -3,6 +3,7 @@
 pub(crate) mod composed;
 pub(crate) mod file;
 pub(crate) mod json;
+pub(crate) mod metrics;
 pub(crate) mod process;
 pub(crate) mod reaction;
 pub(crate) mod rules;

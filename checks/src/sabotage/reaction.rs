@@ -14,8 +14,8 @@ pub(crate) struct Requests {
     pub(crate) service: String,
     /// Its wire to whom it asks.
     pub(crate) wire: String,
-    /// The path that it asks for.
-    pub(crate) path: String,
+    /// Which of its requests there.
+    pub(crate) on: Match,
 }
 
 /// Runs a statement in `database` at each request, before it is sent on. `of` gives the statement's one parameter, a
@@ -30,12 +30,12 @@ pub(crate) fn before_requests(
     knock: Arc<Knock>,
 ) -> Sabotage<Lane> {
     let (database, of, statement) = (database.to_owned(), Arc::new(of), Arc::new(statement));
-    let (wire, path) = (requests.wire.clone(), requests.path.clone());
+    let (wire, on) = (requests.wire.clone(), requests.on.clone());
     let make: Arc<MakeRules> = Arc::new(move |lane| {
-        let (wire, path, url) = (wire.clone(), path.clone(), lane.database_url(&database));
+        let (wire, on, url) = (wire.clone(), on.clone(), lane.database_url(&database));
         let (of, statement) = (of.clone(), statement.clone());
         let set: Arc<SetRules> = Arc::new(move |instance| {
-            let (rule, mut held) = Rule::on(Match::path(&path)).hold_request();
+            let (rule, mut held) = Rule::on(on.clone()).hold_request();
             let tally = instance.http(&wire).map(|wire| wire.set(rule).tally().clone());
             let (of, statement, url) = (of.clone(), statement.clone(), url.clone());
             Box::pin(async move {
@@ -56,6 +56,54 @@ pub(crate) fn before_requests(
         set
     });
     rules::knocked(turns_red, name, mistake, (Sort::Http, &requests.service), knock, make)
+}
+
+/// Where answers are held.
+#[derive(Debug, Clone)]
+pub(crate) struct Answers {
+    /// The service that gives them.
+    pub(crate) service: String,
+    /// How the paths begin that are asked for.
+    pub(crate) prefix: String,
+}
+
+/// Runs a statement in `database` when a request has been answered with success, before the answer is given to whoever
+/// asked. `of` gives the statement's one parameter, a text, from the path; a request without it passes.
+pub(crate) fn after_answers(
+    turns_red: &[&'static str],
+    name: &str,
+    mistake: &str,
+    answers: &Answers,
+    (database, statement): (&str, String),
+    of: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    knock: Arc<Knock>,
+) -> Sabotage<Lane> {
+    let (database, of, statement) = (database.to_owned(), Arc::new(of), Arc::new(statement));
+    let prefix = answers.prefix.clone();
+    let make: Arc<MakeRules> = Arc::new(move |lane| {
+        let (prefix, url) = (prefix.clone(), lane.database_url(&database));
+        let (of, statement) = (of.clone(), statement.clone());
+        let set: Arc<SetRules> = Arc::new(move |instance| {
+            let (rule, mut held) = Rule::on(Match::prefix(&prefix)).hold_response();
+            let tally = instance.inbound().set(rule).tally().clone();
+            let (of, statement, url) = (of.clone(), statement.clone(), url.clone());
+            // It ends with its rule.
+            tokio::spawn(async move {
+                while let Some(held) = held.next().await {
+                    let succeeded =
+                        held.message().response.as_ref().is_some_and(|answer| answer.status < 300);
+                    if let Some(parameter) = of(held.message().request.path()).filter(|_| succeeded) {
+                        // Where it can't be done the check stays green, and the proof says so.
+                        drop(run(&url, &statement, &parameter).await);
+                    }
+                    held.release();
+                }
+            });
+            Box::pin(async { Ok(vec![tally]) })
+        });
+        set
+    });
+    rules::knocked(turns_red, name, mistake, (Sort::Http, &answers.service), knock, make)
 }
 
 async fn run(url: &str, statement: &str, parameter: &str) -> Judgement {

@@ -1,6 +1,7 @@
 //! Names come from the target: no string literal of the judges equals one of the default target's names.
 
-use sabot_target::{Delivery, Target};
+use sabot_target::propagation::DeclaredKinds;
+use sabot_target::{Delivery, Propagation, Target};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -48,13 +49,15 @@ fn names() -> BTreeSet<String> {
         names.insert(row.dependency.clone());
     }
     names.extend(delivery_names(&target.delivery));
+    names.extend(propagation_names(&target.propagation));
     // What is not there (a database without a migration) is named by nothing.
     names.remove("");
     names
 }
 
-/// Words so common that they mean other things too: readiness renames a field to `error`, SQL comes in `raw` form.
-const COMMON: [&str; 3] = ["error", "events", "raw"];
+/// Words so common that they mean other things too: readiness renames a field to `error`, SQL comes in `raw` form, a report
+/// says that a row is `applied`.
+const COMMON: [&str; 4] = ["applied", "error", "events", "raw"];
 
 /// Every name in the description of delivery.
 fn delivery_names(delivery: &Delivery) -> Vec<String> {
@@ -89,6 +92,43 @@ fn delivery_names(delivery: &Delivery) -> Vec<String> {
         [&marks.store, &marks.ledger, &marks.claim, &marks.sent, &marks.cursor, &marks.overdue].to_vec(),
         delivery.undocumented.iter().chain(&delivery.severity).collect(),
         delivery.documented.iter().flat_map(|event| &event.spellings).collect(),
+    ];
+    single.concat().into_iter().filter(|name| !COMMON.contains(&name.as_str())).cloned().collect()
+}
+
+/// Every name in the description of propagation.
+fn propagation_names(propagation: &Propagation) -> Vec<String> {
+    let Propagation { queue, declared, subject, source, runner, downstream, .. } = propagation;
+    let Propagation { trail, dead_letters, registry, metrics, marks, .. } = propagation;
+    let declared = match declared {
+        DeclaredKinds::Enum(name) | DeclaredKinds::Constraint(name) => vec![name],
+        DeclaredKinds::Table { table, column } => vec![table, column],
+    };
+    let env = &runner.env;
+    let single = [
+        [&propagation.database, &queue.table, &queue.id, &queue.kind, &queue.team_id].to_vec(),
+        [&queue.target_tier, &queue.payload, &queue.attempts, &queue.next_attempt_at].to_vec(),
+        [&queue.last_attempt_at, &queue.last_error, &queue.applied_at, &queue.failed_at].to_vec(),
+        [&queue.created_at, &queue.lease, &queue.lost_leases].to_vec(),
+        declared,
+        propagation.kinds.iter().flat_map(|kind| [&kind.kind, &kind.payload, &kind.unreadable]).collect(),
+        subject.tiers.iter().chain(&subject.clear).collect(),
+        [&subject.make_team, &subject.make_resource, &subject.tier_of].to_vec(),
+        propagation.changes.iter().flat_map(|change| [&change.audited, &change.from, &change.to]).collect(),
+        [&source.path, &source.tier, &source.credential, &runner.downstream_wire].to_vec(),
+        [&env.schedule, &env.max_attempts, &env.lease, &env.dispatch_limit, &env.poll].to_vec(),
+        [&env.stale_after, &env.concurrency, &env.batch, &env.grace, &env.observe].to_vec(),
+        [&env.keep_applied, &downstream.method, &downstream.path, &downstream.key_header].to_vec(),
+        [&downstream.key, &downstream.outcome, &downstream.applied, &downstream.skipped].to_vec(),
+        [&downstream.reason].into_iter().chain(&downstream.harmless).collect(),
+        [&trail.applied, &trail.retrying, &trail.dead_lettered, &trail.unexpected_skip].to_vec(),
+        [&trail.unknown_kind_dead_lettered, &trail.replayed, &trail.discarded, &trail.id].to_vec(),
+        [&dead_letters.path, &dead_letters.replay, &dead_letters.list, &registry.kinds].to_vec(),
+        [&metrics.path, &metrics.attempts, &metrics.dead_letters, &metrics.late, &metrics.depth].to_vec(),
+        [&metrics.oldest, &metrics.suspects].to_vec(),
+        [&marks.claim, &marks.complete, &marks.release, &marks.supersede, &marks.newer].to_vec(),
+        [&marks.in_flight, &marks.not_dead, &marks.listen, &marks.probe, &marks.bell].to_vec(),
+        [&marks.skip_locked].to_vec(),
     ];
     single.concat().into_iter().filter(|name| !COMMON.contains(&name.as_str())).cloned().collect()
 }

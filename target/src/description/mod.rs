@@ -1,11 +1,13 @@
 //! The description of a target: every name, limit and address that a check uses comes from here.
 
 pub mod delivery;
+pub mod propagation;
 mod readiness;
 mod service;
 mod stand_in;
 
 pub use delivery::Delivery;
+pub use propagation::Propagation;
 pub use readiness::{Lever, Levers, Reach, Readiness, Row, SchemaLever, Shape, Words};
 pub use service::{Database, Service, Upstream, Wire};
 pub use stand_in::{Answer, BrevoAccount, StandIn};
@@ -31,6 +33,8 @@ pub struct Target {
     pub readiness: Readiness,
     /// What it promises about delivery.
     pub delivery: Delivery,
+    /// What it promises about propagation.
+    pub propagation: Propagation,
 }
 
 impl Target {

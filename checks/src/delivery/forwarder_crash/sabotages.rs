@@ -164,7 +164,7 @@ fn on_sends(
     let (requests, rule) = (sends(delivery), Arc::new(rule));
     let service = requests.service.clone();
     let set: Arc<SetRules> = Arc::new(move |instance| {
-        let rule = rule(Match::path(&requests.path));
+        let rule = rule(requests.on.clone());
         let tally = instance.http(&requests.wire).map(|wire| wire.set(rule).tally().clone());
         Box::pin(async { Ok(vec![tally?]) })
     });
