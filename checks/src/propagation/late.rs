@@ -160,10 +160,11 @@ async fn fall_asleep(desk: &Desk<'_>) -> Judgement<Asleep> {
     }
     let called: BTreeSet<_> = held.iter().map(|held| held.message().request.path().to_owned()).collect();
     let mut left = [What::Failed, What::Kept].into_iter();
-    let own = ids.into_iter().zip(subjects).map(|(id, subject)| match called.contains(&path(desk, &subject)) {
-        true => Own { id, subject, what: left.next().unwrap_or(What::Applied) },
-        false => Own { id, subject, what: What::Undispatched },
-    });
+    let own =
+        ids.into_iter().zip(subjects).map(|(id, subject)| match called.contains(&path(desk, &subject)) {
+            true => Own { id, subject, what: left.next().unwrap_or(What::Applied) },
+            false => Own { id, subject, what: What::Undispatched },
+        });
     let own: Vec<_> = own.collect();
     let ahead: Vec<_> = own.iter().filter(|own| own.what == What::Undispatched).map(|own| own.id).collect();
     let rows = desk.awaited_within(desk.propagation.runner.poll * 2, &ahead, |row| row.held).await?;
