@@ -85,7 +85,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let new: Vec<_> = stories
         .iter()
         .zip(&subjects)
-        .map(|(story, subject)| Ok(desk.new(subject)?.attempts(story.attempts)))
+        .map(|(story, subject)| Ok(desk.due(subject)?.attempts(story.attempts)))
         .collect::<Judgement<_>>()?;
     let ids = desk.insert(&new).await?;
     let rows =
@@ -112,7 +112,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
             judge_time(cx, story, entry, at);
         }
     }
-    cx.fact("propagations", stories.len());
+    cx.fact("propagations that were followed", stories.len());
     desk.clear().await
 }
 

@@ -110,7 +110,7 @@ pub(crate) fn on_letters(
             let max = i32::try_from(desk.propagation.runner.max_attempts)?;
             let subject = desk.subject().await?;
             // The downstream knows nothing of it, and says so.
-            let id = desk.insert_one(desk.new(&subject)?.attempts(max - 1)).await?;
+            let id = desk.insert_one(desk.due(&subject)?.attempts(max - 1)).await?;
             desk.awaited(&[id], Row::is_dead).await?;
             desk.letters(reqwest::Method::GET, &asked).await?;
             desk.clear().await
@@ -184,7 +184,7 @@ pub(crate) fn called_with(answer: impl Fn(&Downstream) -> Response + Send + Sync
 
 async fn call(desk: &Desk<'_>) -> Judgement {
     let subject = desk.subject().await?;
-    let new = desk.new(&subject)?;
+    let new = desk.due(&subject)?;
     let ids = desk.insert(&[new.clone(), new]).await?;
     // Whether anything comes of it is not the question here.
     let attempted = desk.awaited_within(desk.propagation.runner.lease, &ids, |row| {

@@ -57,20 +57,23 @@ struct Crashed {
 
 async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let desk = Desk::open(cx.lane()).await?;
-    let (begun, mut kills) = (Instant::now(), 0_usize);
+    let (begun, mut kills, mut longest) = (Instant::now(), 0_usize, Duration::ZERO);
     loop {
-        kills += round(cx, &desk).await?;
+        let round = round(cx, &desk).await?;
+        kills += round.0;
+        longest = longest.max(round.1);
         if cx.is_red() || !soak::goes_on(begun) {
             break;
         }
         desk.clear().await?;
     }
     cx.fact("kills", kills);
+    cx.fact("applied after the crash, at the latest", format!("{} ms", longest.as_millis()));
     desk.clear().await
 }
 
-/// Kills the runner at each step, and judges every row; how many kills that were.
-async fn round(cx: &Cx<'_, Lane>, desk: &Desk<'_>) -> Judgement<usize> {
+/// Kills the runner at each step, and judges every row; how many kills that were, and the longest that a row took.
+async fn round(cx: &Cx<'_, Lane>, desk: &Desk<'_>) -> Judgement<(usize, Duration)> {
     let downstream = desk.propagation.downstream.clone();
     let mut stand_in = StandIn::answering(desk, move |_| applied(&downstream))?;
     let mut crashed = Vec::new();
@@ -93,8 +96,7 @@ async fn round(cx: &Cx<'_, Lane>, desk: &Desk<'_>) -> Judgement<usize> {
         let took = judge_one(cx, desk, &stand_in, one, (rows.get(&one.id), &trail));
         longest = longest.max(took);
     }
-    cx.fact("applied after the crash, at the latest", format!("{} ms", longest.as_millis()));
-    Ok(crashed.iter().map(|crashed| crashed.at).collect::<BTreeSet<_>>().len())
+    Ok((crashed.iter().map(|crashed| crashed.at).collect::<BTreeSet<_>>().len(), longest))
 }
 
 /// How long it took until it was applied.

@@ -107,7 +107,7 @@ impl Scene<'_, '_> {
         let subjects = desk.subjects(2).await?;
         let [one, other] = [subjects[0], subjects[1]];
         let ids =
-            desk.insert(&[desk.new(&one)?.attempts(max - 1), desk.new(&other)?.attempts(max - 2)]).await?;
+            desk.insert(&[desk.due(&one)?.attempts(max - 1), desk.due(&other)?.attempts(max - 2)]).await?;
         let last = Own { id: ids[0], subject: one };
         let before_last = Own { id: ids[1], subject: other };
         let rows = desk.awaited(&ids, |row| row.last_attempt_at.is_some() && !row.held).await?;

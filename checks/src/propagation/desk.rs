@@ -91,7 +91,7 @@ impl<'a> Desk<'a> {
     }
 
     /// A propagation about `subject` that is due now, as the target writes it.
-    pub(crate) fn new(&self, subject: &Subject) -> Judgement<New> {
+    pub(crate) fn due(&self, subject: &Subject) -> Judgement<New> {
         let kind = self.kind()?;
         let tier = self.propagation.subject.tiers.last().cloned().unwrap_or_default();
         Ok(New::about(subject, kind, tier))

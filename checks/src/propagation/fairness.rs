@@ -3,11 +3,11 @@
 use super::desk::{Desk, PATIENCE};
 use super::downstream::{StandIn, applied, calls_of};
 use super::guards::reworded;
-use super::queue::{Row, sketch};
-use super::runners::go_on;
+use super::queue::{New, Row, Subject, sketch};
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_target::{Lane, Target};
 use sabot_wire::http;
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -49,47 +49,64 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let slow = http::Rule::on(calls_of(&desk.propagation.downstream)).delay_response(SLOW);
     let slow = worker.http(&desk.propagation.runner.downstream_wire)?.set(slow);
     let subjects = desk.subjects(BEFORE + 1 + AFTER).await?;
-    let due_for = |place: usize| Duration::from_secs(if place < BEFORE { 60 } else { 10 });
-    let mut new = Vec::new();
-    for (place, subject) in subjects.iter().enumerate() {
-        let watched = place == BEFORE;
-        let due_for = if watched { Duration::from_secs(30) } else { due_for(place) };
-        new.push(desk.new(subject)?.due_for(due_for));
-    }
-    let flood = new.last().cloned().into_iter().cycle().take(OF_ONE_TEAM);
-    new.extend(flood);
-    let halted = desk.halt_all(&[worker]).await?;
-    let ids = desk.insert(&new).await?;
-    go_on(halted).await;
+    let halted = desk.halt(worker).await?;
+    let ids = desk.insert(&flood(&desk, &subjects)?).await?;
+    halted.go_on().await;
     let watched = ids.get(BEFORE).copied().unwrap_or_default();
     let rows = desk.awaited(&[watched], Row::is_applied).await?;
     cx.examined(ids.len());
-    let path = |place: usize| {
-        subjects.get(place).map(|subject| desk.propagation.downstream.path_of(subject.resource))
-    };
-    let own = path(BEFORE).unwrap_or_default();
-    let later: BTreeSet<_> = (BEFORE + 1..subjects.len()).filter_map(path).collect();
-    let calls = stand_in.calls();
-    let place = calls.iter().position(|call| call.path == own);
-    let overtaken =
-        calls.iter().take(place.unwrap_or(calls.len())).filter(|call| later.contains(&call.path)).count();
-    let at_once = desk.propagation.runner.concurrency;
-    let expected = format!("before all but {at_once} of those that were due later");
-    if place.is_none() {
-        let observed = format!("not at all, after {overtaken} of those: {}", sketch(rows.get(&watched)));
-        cx.find(Finding::new("the row that is watched", expected, observed).evidence(desk.last_lines()));
-    } else if overtaken > at_once {
-        let observed = format!("after {overtaken} of {} of those", later.len());
-        cx.find(Finding::new("the row that is watched", expected, observed).evidence(desk.last_lines()));
-    }
     cx.fact("the flood", format!("{} rows, {BEFORE} of them due before", ids.len() - 1));
-    cx.fact("calls before the one that is watched", format!("{place:?}, {overtaken} of them due after it"));
-    // The rest of the flood is nobody's concern; what is under way ends before its answers do.
-    let halted = desk.halt_all(&[worker]).await?;
+    judge_place(cx, &desk, &stand_in, &subjects, rows.get(&watched));
+    // The rest of the flood is nobody's concern.
+    let halted = desk.halt(worker).await?;
     slow.remove();
     desk.clear().await?;
-    go_on(halted).await;
+    halted.go_on().await;
     desk.looks(worker, 1).await
+}
+
+/// A row about each of `subjects`, that which is watched behind those that were due before it, and more about the last.
+fn flood(desk: &Desk<'_>, subjects: &[Subject]) -> Judgement<Vec<New>> {
+    let mut flood = Vec::new();
+    for (place, subject) in subjects.iter().enumerate() {
+        let due_for = match place.cmp(&BEFORE) {
+            Ordering::Less => 60,
+            Ordering::Equal => 30,
+            Ordering::Greater => 10,
+        };
+        flood.push(desk.new(subject)?.due_for(Duration::from_secs(due_for)));
+    }
+    let more = flood.last().cloned().into_iter().cycle().take(OF_ONE_TEAM);
+    flood.extend(more);
+    Ok(flood)
+}
+
+/// By the order of calls: how many rows that were due later have started before the one that is watched.
+fn judge_place(
+    cx: &Cx<'_, Lane>,
+    desk: &Desk<'_>,
+    stand_in: &StandIn<'_>,
+    subjects: &[Subject],
+    row: Option<&Row>,
+) {
+    let mut paths = subjects.iter().map(|own| desk.propagation.downstream.path_of(own.resource)).skip(BEFORE);
+    let watched = paths.next().unwrap_or_default();
+    let later: BTreeSet<_> = paths.collect();
+    let calls = stand_in.calls();
+    let place = calls.iter().position(|call| call.path == watched);
+    let earlier = calls.iter().take(place.unwrap_or(calls.len()));
+    let overtaken = earlier.filter(|call| later.contains(&call.path)).count();
+    let at_once = desk.propagation.runner.concurrency;
+    if place.is_none() || overtaken > at_once {
+        let finding = Finding::new(
+            "the row that is watched",
+            format!("started before all but {at_once} of {} that were due later", later.len()),
+            format!("{overtaken} of them have started before it; it is {}", sketch(row)),
+        );
+        cx.find(finding.evidence(desk.last_lines()));
+    }
+    let started = place.map_or_else(|| "none".to_owned(), |place| place.to_string());
+    cx.fact("calls before the one that is watched", format!("{started}, {overtaken} of rows due after it"));
 }
 
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {

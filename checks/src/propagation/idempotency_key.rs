@@ -47,7 +47,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
         false => unavailable(),
     })?;
     let subjects = desk.subjects(PROPAGATIONS).await?;
-    let new = subjects.iter().map(|subject| desk.new(subject)).collect::<Judgement<Vec<_>>>()?;
+    let new = subjects.iter().map(|subject| desk.due(subject)).collect::<Judgement<Vec<_>>>()?;
     let ids = desk.insert(&new).await?;
     for attempt in 1..=FAILURES {
         let rows = settled(&desk, &subjects, &downstream, attempt).await?;

@@ -1,24 +1,23 @@
 //! `propagation.late`: a runner that wakes after its lease changes nothing.
 
+mod asleep;
+
 use super::cause::{on_queue, runner_with};
 use super::desk::{Desk, PATIENCE};
-use super::downstream::{StandIn, applied, calls_of, unavailable};
+use super::downstream::{StandIn, applied, unavailable};
 use super::guards::{fence_out, within_lease};
 use super::queue::{Entry, Row, Subject, sketch};
 use crate::sabotage::composed::composed;
 use crate::sabotage::trigger;
+use asleep::{fall_asleep, hold_answers, next, warm_up};
 use sabot_engine::{CannotTell, Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
-use sabot_target::{Instance, Lane, Target};
-use sabot_wire::hold::{Held, Hold};
-use sabot_wire::http::{self, HeldRequest, Response};
-use sabot_wire::pg;
-use std::collections::{BTreeMap, BTreeSet};
-use tokio::time::{Instant, timeout};
+use sabot_target::{Instance, Lane, Overrides, Propagation, Target};
+use sabot_wire::http;
+use std::collections::BTreeMap;
+use std::time::Duration;
+use tokio::time::Instant;
 
 pub(super) const ID: &str = "propagation.late";
-
-/// How often the runner that woke looks for work before it is judged what it did.
-const LOOKS: usize = 2;
 
 pub(super) fn check() -> Check<Lane> {
     Check {
@@ -39,6 +38,17 @@ pub(super) fn check() -> Check<Lane> {
         no_cause: None,
         judge: |cx| Box::pin(judge(cx)),
     }
+}
+
+/// How long a call of the other runner may take, and its lease: within the former nothing of its own happens to the row
+/// that it holds.
+const OTHERS: (&str, &str) = ("2s", "4s");
+const WINDOW: Duration = Duration::from_millis(1_500);
+
+/// Settings of the other runner.
+fn patient(propagation: &Propagation) -> Overrides {
+    let env = &propagation.runner.env;
+    vec![(env.dispatch_limit.clone(), OTHERS.0.to_owned()), (env.lease.clone(), OTHERS.1.to_owned())]
 }
 
 /// A row, and what the other runner does with it while the first is paused.
@@ -72,7 +82,7 @@ impl Picture {
 
 async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let desk = Desk::open(cx.lane()).await?;
-    let other = desk.lane.further(&desk.propagation.runner.service, &Vec::new()).await?;
+    let other = desk.lane.further(&desk.propagation.runner.service, &patient(desk.propagation)).await?;
     let halted = desk.halt(&other).await?;
     let downstream = desk.propagation.downstream.clone();
     let late = StandIn::answering(&desk, move |_| applied(&downstream))?;
@@ -88,8 +98,9 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let before = settled(&desk, &asleep.own).await?;
     let own = asleep.wake(&desk).await?;
     let after = Picture::of(&desk, &own).await?;
-    // Else the other runner's own dispatch may have run into its limit in between.
-    let in_time = since.elapsed() < desk.propagation.runner.dispatch_limit.mul_f64(0.8);
+    let took = since.elapsed();
+    cx.fact("between the two looks", format!("{} ms", took.as_millis()));
+    let in_time = took < WINDOW;
     cx.examined(own.len());
     if in_time {
         own.iter().for_each(|own| judge_row(cx, &desk, own, (&before, &after)));
@@ -109,88 +120,6 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
 
 fn path(desk: &Desk<'_>, subject: &Subject) -> String {
     desk.propagation.downstream.path_of(subject.resource)
-}
-
-fn hold_answers(
-    desk: &Desk<'_>,
-    runner: &Instance,
-    calls: http::Match,
-) -> Judgement<(http::RuleHandle, Hold<HeldRequest, Response>)> {
-    let (rule, hold) = http::Rule::on(calls).hold_response();
-    Ok((runner.http(&desk.propagation.runner.downstream_wire)?.set(rule), hold))
-}
-
-async fn next(answers: &mut Hold<HeldRequest, Response>) -> Judgement<HeldAnswer> {
-    let held = timeout(PATIENCE, answers.next()).await.ok().flatten();
-    held.ok_or_else(|| CannotTell::new("a runner never called the downstream"))
-}
-
-type HeldAnswer = Held<HeldRequest, Response>;
-
-/// Shows the shared runner a quick downstream, so that it claims ahead of its dispatches.
-async fn warm_up(desk: &Desk<'_>) -> Judgement {
-    let subjects = desk.subjects(desk.propagation.runner.concurrency * 2).await?;
-    let new: Vec<_> = subjects.iter().map(|subject| desk.new(subject)).collect::<Judgement<_>>()?;
-    let ids = desk.insert(&new).await?;
-    desk.awaited(&ids, Row::is_applied).await.map(drop)
-}
-
-/// The shared runner, paused in the middle of its work.
-struct Asleep {
-    own: Vec<Own>,
-    /// The answers to its calls.
-    held: Vec<HeldAnswer>,
-    rule: http::RuleHandle,
-}
-
-/// Pauses the shared runner with the answers to as many calls on their way to it as it makes at once, and a row more
-/// that it has claimed.
-async fn fall_asleep(desk: &Desk<'_>) -> Judgement<Asleep> {
-    let worker = desk.worker()?;
-    let (rule, mut answers) = hold_answers(desk, worker, calls_of(&desk.propagation.downstream))?;
-    let at_once = desk.propagation.runner.concurrency;
-    let subjects = desk.subjects(at_once + 1).await?;
-    let new: Vec<_> = subjects.iter().map(|subject| desk.new(subject)).collect::<Judgement<_>>()?;
-    let halted = desk.halt(worker).await?;
-    let ids = desk.insert(&new).await?;
-    halted.go_on().await;
-    let mut held = Vec::new();
-    for _ in 0..at_once {
-        held.push(next(&mut answers).await?);
-    }
-    let called: BTreeSet<_> = held.iter().map(|held| held.message().request.path().to_owned()).collect();
-    let mut left = [What::Failed, What::Kept].into_iter();
-    let own =
-        ids.into_iter().zip(subjects).map(|(id, subject)| match called.contains(&path(desk, &subject)) {
-            true => Own { id, subject, what: left.next().unwrap_or(What::Applied) },
-            false => Own { id, subject, what: What::Undispatched },
-        });
-    let own: Vec<_> = own.collect();
-    let ahead: Vec<_> = own.iter().filter(|own| own.what == What::Undispatched).map(|own| own.id).collect();
-    let rows = desk.awaited_within(desk.propagation.runner.poll * 2, &ahead, |row| row.held).await?;
-    desk.pause().await?;
-    if !rows.values().all(|row| row.held) {
-        return Err(CannotTell::new("the runner claimed nothing ahead of its dispatches"));
-    }
-    Ok(Asleep { own, held, rule })
-}
-
-impl Asleep {
-    /// Gives the runner what it has waited for, wakes it, and awaits that it has done with it what it will.
-    async fn wake(self, desk: &Desk<'_>) -> Judgement<Vec<Own>> {
-        let worker = desk.worker()?;
-        let complete = pg::Match::literal(&desk.propagation.marks.complete);
-        let (rule, mut completions) = pg::Rule::on(complete).notify();
-        let rule = worker.postgres(&desk.propagation.runner.database_wire)?.set(rule).await?;
-        self.held.into_iter().for_each(Held::release);
-        self.rule.remove();
-        desk.resume().await?;
-        // A runner that knows by its own clock that it is late need not ask the database.
-        let _asked = timeout(desk.propagation.runner.poll.saturating_mul(3), completions.next()).await;
-        let _closed = rule.remove().await;
-        desk.looks(worker, LOOKS).await?;
-        Ok(self.own)
-    }
 }
 
 /// The other runner's downstream fails one call and does the others.

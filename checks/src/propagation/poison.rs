@@ -85,7 +85,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let (mut answers, mut rules, mut new) = (BTreeMap::new(), Vec::new(), Vec::new());
     for ((_, wrong), subject) in wrongs.iter().zip(&bad) {
         let path = downstream.path_of(subject.resource);
-        let propagation = desk.new(subject)?.due_for(DUE_FOR);
+        let propagation = desk.due(subject)?.due_for(DUE_FOR);
         new.push(match wrong {
             Wrong::Payload => propagation.payload(&desk.kind()?.unreadable),
             _ => propagation,
@@ -100,7 +100,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let answer = move |call: &Call| answers.get(&call.path).cloned().unwrap_or_else(|| applied(&downstream));
     let _downstream = StandIn::answering(&desk, answer)?;
     for subject in &good {
-        new.push(desk.new(subject)?);
+        new.push(desk.due(subject)?);
     }
     let ids = desk.insert(&new).await?;
     let (bad, good) = ids.split_at(wrongs.len());

@@ -122,10 +122,10 @@ async fn woken(cx: &Cx<'_, Lane>, desk: &Desk<'_>, stand_in: &mut StandIn<'_>) -
             break;
         }
     }
+    let _closed = rule.remove().await;
     let enqueued = std::time::Instant::now();
     let id = desk.insert_one(desk.new(&subject)?).await?;
     let rows = desk.awaited_within(WOKEN * 2, &[id], Row::is_applied).await?;
-    let _closed = rule.remove().await;
     cx.examined(1);
     dispatched_within(cx, desk, (stand_in, &subject), (enqueued, WOKEN), sketch(rows.get(&id)));
     halted.go_on().await;

@@ -87,7 +87,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let stand_in = StandIn::answering(&desk, answer)?;
     let last = i32::try_from(desk.propagation.runner.max_attempts)? - 1;
     let new = |(way, subject): (&Way, &Subject)| {
-        let new = desk.new(subject)?.attempts(last);
+        let new = desk.due(subject)?.attempts(last);
         Ok(match &way.payload {
             Some(payload) => New { payload: payload.clone(), ..new },
             None => new,

@@ -119,7 +119,7 @@ async fn buried(cx: &Cx<'_, Lane>, desk: &Desk<'_>, declared: &Kinds) -> Judgeme
         .map(|(kind, subject)| {
             let payload = desk.propagation.kinds.iter().find(|described| described.kind == *kind);
             let payload = payload.map_or("{}", |described| described.payload.as_str());
-            Ok(desk.new(subject)?.kind(kind).payload(payload).attempts(last).due_for(DUE_FOR))
+            Ok(desk.due(subject)?.kind(kind).payload(payload).attempts(last).due_for(DUE_FOR))
         })
         .collect::<Judgement<_>>()?;
     let ids = desk.insert(&new).await?;

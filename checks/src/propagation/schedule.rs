@@ -62,7 +62,7 @@ async fn steps(cx: &Cx<'_, Lane>, desk: &Desk<'_>, how: &str, failures: &[u32]) 
     let new: Vec<_> = subjects
         .iter()
         .zip(failures)
-        .map(|(subject, failures)| Ok(desk.new(subject)?.attempts(attempts(*failures)? - 1)))
+        .map(|(subject, failures)| Ok(desk.due(subject)?.attempts(attempts(*failures)? - 1)))
         .collect::<Judgement<_>>()?;
     let begun = desk.now().await?;
     let ids = desk.insert(&new).await?;
@@ -161,7 +161,7 @@ async fn lease(cx: &Cx<'_, Lane>, desk: &Desk<'_>, further: &Instance) -> Judgem
     let (rule, mut held) = Rule::on(Match::path(downstream.path_of(subject.resource))).hold_request();
     let rule = further.http(&runner.downstream_wire)?.set(rule);
     let before = desk.now().await?;
-    let id = desk.insert_one(desk.new(&subject)?).await?;
+    let id = desk.insert_one(desk.due(&subject)?).await?;
     let call = timeout(PATIENCE, held.next()).await.ok().flatten();
     let call = call.ok_or_else(|| CannotTell::new("an instance at its default settings called nobody"))?;
     let after = desk.now().await?;

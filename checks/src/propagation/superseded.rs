@@ -102,9 +102,9 @@ impl Scene<'_, '_> {
         let ids = self
             .desk
             .insert(&[
-                self.desk.new(&alone)?.tier(self.older),
-                self.desk.new(&subject)?.tier(self.older),
-                self.desk.new(&subject)?.tier(self.newer),
+                self.desk.due(&alone)?.tier(self.older),
+                self.desk.due(&subject)?.tier(self.older),
+                self.desk.due(&subject)?.tier(self.newer),
             ])
             .await?;
         self.judge("the only change of a team", &alone, &ids[..1], &[self.older]).await?;
@@ -115,14 +115,14 @@ impl Scene<'_, '_> {
     async fn comes_back(&self) -> Judgement {
         let subject = self.desk.subject().await?;
         self.well.store(false, Ordering::SeqCst);
-        let older = self.desk.insert_one(self.desk.new(&subject)?.tier(self.older)).await?;
+        let older = self.desk.insert_one(self.desk.due(&subject)?.tier(self.older)).await?;
         let failed = self.desk.awaited(&[older], Row::is_waiting).await?;
         if !failed.get(&older).is_some_and(Row::is_waiting) {
             let told = sketch(failed.get(&older));
             return Err(CannotTell::new(format!("a propagation that the downstream refused is {told}")));
         }
         self.well.store(true, Ordering::SeqCst);
-        let newer = self.desk.insert_one(self.desk.new(&subject)?.tier(self.newer)).await?;
+        let newer = self.desk.insert_one(self.desk.due(&subject)?.tier(self.newer)).await?;
         self.desk.awaited(&[newer], Row::is_applied).await?;
         self.desk.move_forward(&[older]).await?;
         let tiers = [self.older, self.newer];
@@ -138,10 +138,10 @@ impl Scene<'_, '_> {
         let path = desk.propagation.downstream.path_of(subject.resource);
         let (rule, mut hold) = http::Rule::on(http::Match::path(path)).hold_request();
         let rule = wire.set(rule);
-        let older = desk.insert_one(desk.new(&subject)?.tier(self.older)).await?;
+        let older = desk.insert_one(desk.due(&subject)?.tier(self.older)).await?;
         let held = timeout(PATIENCE, hold.next()).await.ok().flatten();
         let held = held.ok_or_else(|| CannotTell::new("the runner called nobody"))?;
-        let newer = desk.insert_one(desk.new(&subject)?.tier(self.newer)).await?;
+        let newer = desk.insert_one(desk.due(&subject)?.tier(self.newer)).await?;
         desk.looks(desk.worker()?, LOOKS).await?;
         self.cx.examined(1);
         if timeout(runner.poll, hold.next()).await.is_ok_and(|overtaken| overtaken.is_some()) {

@@ -59,7 +59,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let _downstream = StandIn::answering(&desk, move |call| {
         skipped(&downstream, by_path.get(&call.path).map_or("", String::as_str))
     })?;
-    let new = subjects.iter().map(|subject| desk.new(subject)).collect::<Judgement<Vec<_>>>()?;
+    let new = subjects.iter().map(|subject| desk.due(subject)).collect::<Judgement<Vec<_>>>()?;
     let ids = desk.insert(&new).await?;
     let rows =
         desk.awaited(&ids, |row| row.is_applied() || row.last_attempt_at.is_some() && !row.held).await?;

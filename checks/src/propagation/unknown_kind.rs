@@ -57,7 +57,7 @@ async fn rows(cx: &Cx<'_, Lane>, desk: &Desk<'_>) -> Judgement {
         .iter()
         .zip(0..)
         .map(|(subject, attempts)| {
-            Ok(desk.new(subject)?.kind(UNHEARD_OF).attempts(attempts).due_for(DUE_FOR))
+            Ok(desk.due(subject)?.kind(UNHEARD_OF).attempts(attempts).due_for(DUE_FOR))
         })
         .collect::<Judgement<_>>()?;
     let begun = desk.now().await?;

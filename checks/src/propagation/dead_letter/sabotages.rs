@@ -135,7 +135,7 @@ fn death() -> Arc<Knock> {
             let max = i32::try_from(desk.propagation.runner.max_attempts)?;
             let subject = desk.subject().await?;
             // The downstream knows nothing of it, and says so.
-            let id = desk.insert_one(desk.new(&subject)?.attempts(max - 1)).await?;
+            let id = desk.insert_one(desk.due(&subject)?.attempts(max - 1)).await?;
             desk.awaited(&[id], Row::is_dead).await?;
             Measured::read(lane, instance, &desk.propagation.metrics.path).await?;
             desk.clear().await

@@ -123,7 +123,6 @@ pub(super) async fn outages(cx: &Cx<'_, Lane>, desk: &Desk<'_>, stage: &Stage<'_
             cx.find(finding.evidence(whole).evidence(desk.last_lines()));
         }
     }
-    cx.fact("rows that met an outage of the downstream", ids.len());
     well_again(cx, desk, &stage.stand_in, &waiting).await
 }
 
