@@ -102,7 +102,7 @@ async fn round(cx: &Cx<'_, Lane>, desk: &Desk<'_>, runners: &[&Instance], count:
     }
     let slow = slowed(desk, runners)?;
     let subjects = desk.subjects(count).await?;
-    let mut new: Vec<_> = subjects.iter().map(|subject| desk.new(subject)).collect::<Judgement<_>>()?;
+    let mut new: Vec<_> = subjects.iter().map(|subject| desk.due(subject)).collect::<Judgement<_>>()?;
     if let Some(first) = new.first_mut() {
         *first = first.clone().due_for(Duration::from_secs(1));
     }

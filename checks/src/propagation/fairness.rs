@@ -74,7 +74,7 @@ fn flood(desk: &Desk<'_>, subjects: &[Subject]) -> Judgement<Vec<New>> {
             Ordering::Equal => 30,
             Ordering::Greater => 10,
         };
-        flood.push(desk.new(subject)?.due_for(Duration::from_secs(due_for)));
+        flood.push(desk.due(subject)?.due_for(Duration::from_secs(due_for)));
     }
     let more = flood.last().cloned().into_iter().cycle().take(OF_ONE_TEAM);
     flood.extend(more);
