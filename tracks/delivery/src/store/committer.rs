@@ -45,7 +45,7 @@ pub(crate) struct Committer {
 
 impl Committer {
     /// Starts it. It connects when it is first needed, on connections of its own.
-    pub(crate) fn start(config: Config, provider: &Arc<dyn Provider>) -> Self {
+    pub(crate) fn start(config: &Config, provider: &Arc<dyn Provider>) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let queue = Arc::new(Mutex::new(queue));
         for _ in 0..AT_ONCE {
