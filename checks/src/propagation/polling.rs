@@ -75,7 +75,7 @@ async fn by_hand(cx: &Cx<'_, Lane>, desk: &Desk<'_>, stand_in: &StandIn<'_>) -> 
     let subjects = desk.subjects(ROWS).await?;
     let hour = Duration::from_secs(60 * 60);
     let new: Vec<_> =
-        subjects.iter().map(|subject| Ok(desk.new(subject)?.due_in(hour))).collect::<Judgement<_>>()?;
+        subjects.iter().map(|subject| Ok(desk.due(subject)?.due_in(hour))).collect::<Judgement<_>>()?;
     let ids = desk.insert(&new).await?;
     let (rule, mut looks) = looks(desk, desk.worker()?).await?;
     let (begun, mut last, mut longest) = (Instant::now(), Instant::now(), Duration::ZERO);
@@ -124,7 +124,7 @@ async fn woken(cx: &Cx<'_, Lane>, desk: &Desk<'_>, stand_in: &mut StandIn<'_>) -
     }
     let _closed = rule.remove().await;
     let enqueued = std::time::Instant::now();
-    let id = desk.insert_one(desk.new(&subject)?).await?;
+    let id = desk.insert_one(desk.due(&subject)?).await?;
     let rows = desk.awaited_within(WOKEN * 2, &[id], Row::is_applied).await?;
     cx.examined(1);
     dispatched_within(cx, desk, (stand_in, &subject), (enqueued, WOKEN), sketch(rows.get(&id)));

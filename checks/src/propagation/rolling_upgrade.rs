@@ -45,7 +45,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let downstream = desk.propagation.downstream.clone();
     let stand_in = StandIn::answering(&desk, move |_| applied(&downstream))?;
     let subjects = desk.subjects(ROWS + 1).await?;
-    let mut new: Vec<_> = subjects.iter().map(|subject| desk.new(subject)).collect::<Judgement<_>>()?;
+    let mut new: Vec<_> = subjects.iter().map(|subject| desk.due(subject)).collect::<Judgement<_>>()?;
     for new in new.iter_mut().skip(1) {
         *new = new.clone().kind(UNHEARD_OF);
     }

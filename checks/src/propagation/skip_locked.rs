@@ -58,7 +58,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
         .enumerate()
         .map(|(place, subject)| {
             let oldest = if place < LOCKED { Duration::from_secs(60) } else { Duration::ZERO };
-            Ok(desk.new(subject)?.due_for(oldest))
+            Ok(desk.due(subject)?.due_for(oldest))
         })
         .collect::<Judgement<_>>()?;
     let halted = desk.halt_all(&runners).await?;

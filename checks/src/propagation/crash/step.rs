@@ -125,7 +125,7 @@ impl fmt::Display for Step {
 }
 
 async fn enqueue(desk: &Desk<'_>, subjects: &[Subject]) -> Judgement<Vec<i64>> {
-    let new: Vec<_> = subjects.iter().map(|subject| desk.new(subject)).collect::<Judgement<_>>()?;
+    let new: Vec<_> = subjects.iter().map(|subject| desk.due(subject)).collect::<Judgement<_>>()?;
     desk.insert(&new).await
 }
 

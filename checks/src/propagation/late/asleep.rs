@@ -34,7 +34,7 @@ pub(super) type HeldAnswer = Held<HeldRequest, Response>;
 /// Shows the shared runner a quick downstream, so that it claims ahead of its dispatches.
 pub(super) async fn warm_up(desk: &Desk<'_>) -> Judgement {
     let subjects = desk.subjects(desk.propagation.runner.concurrency * 2).await?;
-    let new: Vec<_> = subjects.iter().map(|subject| desk.new(subject)).collect::<Judgement<_>>()?;
+    let new: Vec<_> = subjects.iter().map(|subject| desk.due(subject)).collect::<Judgement<_>>()?;
     let ids = desk.insert(&new).await?;
     desk.awaited(&ids, Row::is_applied).await.map(drop)
 }
@@ -54,7 +54,7 @@ pub(super) async fn fall_asleep(desk: &Desk<'_>) -> Judgement<Asleep> {
     let (rule, mut answers) = hold_answers(desk, worker, calls_of(&desk.propagation.downstream))?;
     let at_once = desk.propagation.runner.concurrency;
     let subjects = desk.subjects(at_once + 1).await?;
-    let new: Vec<_> = subjects.iter().map(|subject| desk.new(subject)).collect::<Judgement<_>>()?;
+    let new: Vec<_> = subjects.iter().map(|subject| desk.due(subject)).collect::<Judgement<_>>()?;
     let halted = desk.halt(worker).await?;
     let ids = desk.insert(&new).await?;
     halted.go_on().await;

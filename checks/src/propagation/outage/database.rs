@@ -40,7 +40,7 @@ pub(super) async fn outages(desk: &Desk<'_>) -> Judgement<Vec<Met>> {
 
 async fn enqueue(desk: &Desk<'_>, fault: &'static str) -> Judgement<Vec<Met>> {
     let subjects = desk.subjects(ROWS).await?;
-    let new: Vec<_> = subjects.iter().map(|subject| desk.new(subject)).collect::<Judgement<_>>()?;
+    let new: Vec<_> = subjects.iter().map(|subject| desk.due(subject)).collect::<Judgement<_>>()?;
     let ids = desk.insert(&new).await?;
     Ok(ids.into_iter().zip(subjects).map(|(id, subject)| Met { fault, id, subject }).collect())
 }

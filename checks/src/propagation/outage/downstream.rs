@@ -94,7 +94,7 @@ pub(super) async fn outages(cx: &Cx<'_, Lane>, desk: &Desk<'_>, stage: &Stage<'_
         let path = desk.propagation.downstream.path_of(subject.resource);
         rules.extend(fault.rule(&path).map(|rule| wire.set(rule)));
         stage.answers().extend(fault.answer().map(|answer| (path, answer)));
-        new.push(desk.new(subject)?.attempts(if place % 2 == 0 { 0 } else { last }));
+        new.push(desk.due(subject)?.attempts(if place % 2 == 0 { 0 } else { last }));
     }
     let ids = desk.insert(&new).await?;
     let rows = desk.awaited(&ids, |row| row.last_attempt_at.is_some() && !row.held).await?;
