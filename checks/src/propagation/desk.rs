@@ -198,8 +198,8 @@ impl<'a> Desk<'a> {
         looked.map_err(|_| CannotTell::new("the runner no longer looks for work"))
     }
 
-    /// Keeps the shared runner from doing anything until it is [resumed](Self::resume). A check that ends in between is
-    /// not green, so its lane is remade.
+    /// Keeps the shared runner from doing anything until it is [resumed](Self::resume), which is to be done on every
+    /// path: under a sabotage other checks follow on the same lane, whatever came of this one.
     pub(crate) async fn pause(&self) -> Judgement {
         Ok(self.worker()?.signal(Signal::STOP).await?)
     }

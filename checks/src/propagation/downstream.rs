@@ -10,7 +10,7 @@ use sabot_wire::http::{Match, Request, Response, Rule, RuleHandle};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A call of the downstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,6 +121,26 @@ impl<'a> StandIn<'a> {
 impl Drop for StandIn<'_> {
     fn drop(&mut self) {
         self.rules.iter().for_each(RuleHandle::remove);
+    }
+}
+
+/// A downstream that takes its time with each call of some runners, for as long as this is kept.
+pub(crate) struct Slow(Vec<RuleHandle>);
+
+impl Slow {
+    pub(crate) fn with(desk: &Desk<'_>, runners: &[&Instance], time: Duration) -> Judgement<Self> {
+        let mut slow = Self(Vec::new());
+        for runner in runners {
+            let rule = Rule::on(calls_of(&desk.propagation.downstream)).delay_response(time);
+            slow.0.push(runner.http(&desk.propagation.runner.downstream_wire)?.set(rule));
+        }
+        Ok(slow)
+    }
+}
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        self.0.iter().for_each(RuleHandle::remove);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::cause::on_queue;
 use super::desk::Desk;
-use super::downstream::{Call, StandIn, applied, calls_of, unavailable};
+use super::downstream::{Call, Slow, StandIn, applied, calls_of, unavailable};
 use super::guards::{fence_out, lock_out, within_lease};
 use super::late;
 use super::lock::{Lock, waiting};
@@ -13,7 +13,7 @@ use crate::sabotage::trigger;
 use crate::soak;
 use sabot_engine::{CannotTell, Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_target::{Instance, Lane, Target};
-use sabot_wire::http::{Counter, Rule, RuleHandle};
+use sabot_wire::http::Counter;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -100,7 +100,7 @@ async fn round(cx: &Cx<'_, Lane>, desk: &Desk<'_>, runners: &[&Instance], count:
     for further in runners.iter().skip(1) {
         stand_in.join(further)?;
     }
-    let slow = slowed(desk, runners)?;
+    let slow = Slow::with(desk, runners, SLOW)?;
     let subjects = desk.subjects(count).await?;
     let mut new: Vec<_> = subjects.iter().map(|subject| desk.due(subject)).collect::<Judgement<_>>()?;
     if let Some(first) = new.first_mut() {
@@ -118,14 +118,8 @@ async fn round(cx: &Cx<'_, Lane>, desk: &Desk<'_>, runners: &[&Instance], count:
         // What was claimed twice may still be on its way.
         desk.looks(runner, 1).await?;
     }
-    slow.iter().for_each(RuleHandle::remove);
+    drop(slow);
     judge_round(cx, desk, &stand_in, &subjects, &ids).await
-}
-
-fn slowed(desk: &Desk<'_>, runners: &[&Instance]) -> Judgement<Vec<RuleHandle>> {
-    let runner = &desk.propagation.runner;
-    let slow = || Rule::on(calls_of(&desk.propagation.downstream)).delay_response(SLOW);
-    runners.iter().map(|one| Ok(one.http(&runner.downstream_wire)?.set(slow()))).collect()
 }
 
 /// Awaits that somebody dispatches; or, where they wait for the locked row, that all of them do.

@@ -1,12 +1,11 @@
 //! `propagation.fairness`: who floods the table does not keep others from their turn.
 
 use super::desk::{Desk, PATIENCE};
-use super::downstream::{StandIn, applied, calls_of};
+use super::downstream::{Slow, StandIn, applied};
 use super::guards::reworded;
 use super::queue::{New, Row, Subject, sketch};
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_target::{Lane, Target};
-use sabot_wire::http;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -46,8 +45,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let worker = desk.worker()?;
     let downstream = desk.propagation.downstream.clone();
     let stand_in = StandIn::answering(&desk, move |_| applied(&downstream))?;
-    let slow = http::Rule::on(calls_of(&desk.propagation.downstream)).delay_response(SLOW);
-    let slow = worker.http(&desk.propagation.runner.downstream_wire)?.set(slow);
+    let slow = Slow::with(&desk, &[worker], SLOW)?;
     let subjects = desk.subjects(BEFORE + 1 + AFTER).await?;
     let halted = desk.halt(worker).await?;
     let ids = desk.insert(&flood(&desk, &subjects)?).await?;
@@ -59,7 +57,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     judge_place(cx, &desk, &stand_in, &subjects, rows.get(&watched));
     // The rest of the flood is nobody's concern.
     let halted = desk.halt(worker).await?;
-    slow.remove();
+    drop(slow);
     desk.clear().await?;
     halted.go_on().await;
     desk.looks(worker, 1).await

@@ -82,40 +82,47 @@ impl Picture {
 
 async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let desk = Desk::open(cx.lane()).await?;
+    let judged = play(cx, &desk).await;
+    // Whatever came of it: nobody after this one finds the shared runner asleep.
+    desk.resume().await?;
+    judged.and(desk.clear().await)
+}
+
+async fn play(cx: &Cx<'_, Lane>, desk: &Desk<'_>) -> Judgement {
     let other = desk.lane.further(&desk.propagation.runner.service, &patient(desk.propagation)).await?;
     let halted = desk.halt(&other).await?;
     let downstream = desk.propagation.downstream.clone();
-    let late = StandIn::answering(&desk, move |_| applied(&downstream))?;
-    warm_up(&desk).await?;
-    let asleep = fall_asleep(&desk).await?;
-    let _punctual = punctual(&desk, &other, &asleep.own)?;
+    let late = StandIn::answering(desk, move |_| applied(&downstream))?;
+    warm_up(desk).await?;
+    let asleep = fall_asleep(desk).await?;
+    let _punctual = punctual(desk, &other, &asleep.own)?;
     let kept = asleep.own.iter().find(|own| own.what == What::Kept);
-    let kept = kept.map(|own| path(&desk, &own.subject)).unwrap_or_default();
-    let (rule, mut answers) = hold_answers(&desk, &other, http::Match::path(kept))?;
+    let kept = kept.map(|own| path(desk, &own.subject)).unwrap_or_default();
+    let (rule, mut answers) = hold_answers(desk, &other, http::Match::path(kept))?;
     halted.go_on().await;
     let kept_call = next(&mut answers).await?;
     let since = Instant::now();
-    let before = settled(&desk, &asleep.own).await?;
-    let own = asleep.wake(&desk).await?;
-    let after = Picture::of(&desk, &own).await?;
+    let before = settled(desk, &asleep.own).await?;
+    let own = asleep.wake(desk).await?;
+    let after = Picture::of(desk, &own).await?;
     let took = since.elapsed();
     cx.fact("between the two looks", format!("{} ms", took.as_millis()));
     let in_time = took < WINDOW;
     cx.examined(own.len());
     if in_time {
-        own.iter().for_each(|own| judge_row(cx, &desk, own, (&before, &after)));
+        own.iter().for_each(|own| judge_row(cx, desk, own, (&before, &after)));
     }
-    judge_calls(cx, &desk, &late, &own);
+    judge_calls(cx, desk, &late, &own);
     drop(kept_call);
     rule.remove();
     if !in_time {
         return Err(CannotTell::new("the machine was too slow to tell one runner's writes from the other's"));
     }
     if !cx.is_red() {
-        finish(cx, &desk, &own).await?;
+        finish(cx, desk, &own).await?;
     }
     other.stop().await;
-    desk.clear().await
+    Ok(())
 }
 
 fn path(desk: &Desk<'_>, subject: &Subject) -> String {

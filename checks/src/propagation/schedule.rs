@@ -51,7 +51,10 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     steps(cx, &desk, "", &(1..by_default).collect::<Vec<_>>()).await?;
     drop(failing);
     if !cx.is_red() {
-        at_defaults(cx, &desk).await?;
+        let judged = at_defaults(cx, &desk).await;
+        // Whatever came of it: nobody after this one finds the shared runner asleep.
+        desk.resume().await?;
+        judged?;
     }
     desk.clear().await
 }
@@ -151,7 +154,7 @@ async fn at_defaults(cx: &Cx<'_, Lane>, desk: &Desk<'_>) -> Judgement {
         lease(cx, desk, &further).await?;
     }
     further.stop().await;
-    desk.resume().await
+    Ok(())
 }
 
 /// How long a claim hides its row: read while its call is held.
