@@ -41,7 +41,7 @@ impl Receiver {
     /// Outside a tokio runtime.
     #[must_use]
     pub fn new(provider: impl Provider, secrets: Secrets, database: Config) -> Self {
-        Self::telling(provider, secrets, &database, Refusals::default())
+        Self::telling(provider, secrets, database, Refusals::default())
     }
 
     /// The same, and `tell` hears of calls without a valid secret: once a minute for each source. It must not block.
@@ -55,10 +55,10 @@ impl Receiver {
         database: Config,
         tell: impl Fn(RefusedCall) + Send + Sync + 'static,
     ) -> Self {
-        Self::telling(provider, secrets, &database, Refusals::new(tell))
+        Self::telling(provider, secrets, database, Refusals::new(tell))
     }
 
-    fn telling(provider: impl Provider, secrets: Secrets, database: &Config, refusals: Refusals) -> Self {
+    fn telling(provider: impl Provider, secrets: Secrets, database: Config, refusals: Refusals) -> Self {
         let provider: Arc<dyn Provider> = Arc::new(provider);
         let committer = Committer::start(database, &provider);
         let metrics = ReceiverMetrics::default();

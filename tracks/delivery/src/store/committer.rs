@@ -1,6 +1,7 @@
 //! Group commit: what concurrent requests bring goes into one transaction, and each is answered after its commit.
 
 use std::collections::HashSet;
+use std::iter::repeat_n;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,11 +46,11 @@ pub(crate) struct Committer {
 
 impl Committer {
     /// Starts it. It connects when it is first needed, on connections of its own.
-    pub(crate) fn start(config: &Config, provider: &Arc<dyn Provider>) -> Self {
+    pub(crate) fn start(config: Config, provider: &Arc<dyn Provider>) -> Self {
         let (jobs, queue) = mpsc::channel(QUEUE);
         let queue = Arc::new(Mutex::new(queue));
-        for _ in 0..AT_ONCE {
-            let connection = Connection::new(config.clone(), provider.as_ref());
+        for config in repeat_n(config, AT_ONCE) {
+            let connection = Connection::new(config, provider.as_ref());
             tokio::spawn(commit_all(Arc::clone(&queue), provider.name(), connection));
         }
         Self { jobs }
