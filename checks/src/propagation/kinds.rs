@@ -143,14 +143,15 @@ mod tests {
         CREATE TABLE kinds_there (name text PRIMARY KEY);
         INSERT INTO kinds_there VALUES ('grade'), ('it''s');
         CREATE TABLE queue (kind text CONSTRAINT known CHECK (kind IN ('grade', 'it''s')));
-        CREATE TABLE typed (kind kinds);";
+        CREATE TABLE typed (kind kinds);
+        CREATE TABLE referring (kind text REFERENCES kinds_there);";
 
     fn places() -> [(DeclaredKinds, &'static str); 3] {
         let table = DeclaredKinds::Table { table: "kinds_there".into(), column: "name".into() };
         [
             (DeclaredKinds::Enum("kinds".into()), "typed"),
             (DeclaredKinds::Constraint("known".into()), "queue"),
-            (table, "queue"),
+            (table, "referring"),
         ]
     }
 
