@@ -93,10 +93,19 @@ async fn round(cx: &Cx<'_, Lane>, desk: &Desk<'_>) -> Judgement<(usize, Duration
     cx.examined(ids.len());
     let mut longest = Duration::ZERO;
     for one in &crashed {
-        let took = judge_one(cx, desk, &stand_in, one, (rows.get(&one.id), &trail));
+        let row = rows.get(&one.id);
+        let took = judge_one(cx, desk, &stand_in, one, (row, &trail), since(one, row, &crashed));
         longest = longest.max(took);
     }
     Ok((crashed.iter().map(|crashed| crashed.at).collect::<BTreeSet<_>>().len(), longest))
+}
+
+/// From when a row has a lease's time: the kill over it; where it was taken up again and lost another lease, the last
+/// kill before it was applied.
+fn since(own: &Crashed, row: Option<&Row>, crashed: &[Crashed]) -> i64 {
+    let again = row.filter(|row| row.lost_leases > 1).and_then(|row| row.applied_at);
+    let kills = crashed.iter().map(|other| other.at).filter(|at| again.is_some_and(|applied| *at < applied));
+    kills.max().unwrap_or(own.at).max(own.at)
 }
 
 /// How long it took until it was applied.
@@ -104,14 +113,15 @@ fn judge_one(
     cx: &Cx<'_, Lane>,
     desk: &Desk<'_>,
     stand_in: &StandIn<'_>,
-    Crashed { step, id, subject, at }: &Crashed,
+    Crashed { step, id, subject, .. }: &Crashed,
     (row, trail): (Option<&Row>, &BTreeMap<i64, Vec<Entry>>),
+    since: i64,
 ) -> Duration {
     let find = |what: &str, expected: &str, observed: String| {
         let finding = Finding::new(format!("killed {step}: {what}"), expected, observed);
         cx.find(finding.evidence(row.map_or_else(String::new, |row| row.whole.clone())));
     };
-    let took = row.and_then(|row| row.applied_at).map(|applied| applied.saturating_sub(*at));
+    let took = row.and_then(|row| row.applied_at).map(|applied| applied.saturating_sub(since));
     let took = took.map(|micros| Duration::from_micros(u64::try_from(micros).unwrap_or(0)));
     let limit = desk.propagation.runner.lease + BACK;
     match took {

@@ -128,7 +128,8 @@ fn propagation_names(propagation: &Propagation) -> Vec<String> {
         [&metrics.oldest, &metrics.suspects].to_vec(),
         [&marks.claim, &marks.complete, &marks.release, &marks.supersede, &marks.newer].to_vec(),
         [&marks.in_flight, &marks.not_dead, &marks.listen, &marks.probe, &marks.bell].to_vec(),
-        [&marks.skip_locked].to_vec(),
+        [&marks.skip_locked, &marks.lock, &marks.patience, &marks.order, &queue.ring].to_vec(),
+        marks.fence.iter().collect(),
     ];
     single.concat().into_iter().filter(|name| !COMMON.contains(&name.as_str())).cloned().collect()
 }
