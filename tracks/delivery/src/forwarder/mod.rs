@@ -109,3 +109,12 @@ enum TurnError {
     )]
     NoDeployment,
 }
+
+impl TurnError {
+    /// Whether the database refused this row, and would have another: its data (class 22), a constraint (23), or
+    /// somebody's trigger (P0); <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+    fn is_about_the_row(&self) -> bool {
+        let Self::Database(error) = self else { return false };
+        error.code().is_some_and(|code| ["22", "23", "P0"].iter().any(|class| code.code().starts_with(class)))
+    }
+}

@@ -1,6 +1,6 @@
 //! The forwarder's loop: write down what is done, move the cursor, claim what there is room for, wait.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use tokio::task::{Id, JoinSet};
@@ -36,6 +36,8 @@ pub(super) struct Runner {
     claimed: HashMap<Id, Claimed>,
     /// What came of rows and is not yet written down; kept through an outage of the database.
     unwritten: VecDeque<Done>,
+    /// Those of them that the database has refused, which is told once.
+    refused: HashSet<i64>,
     paused_until: Option<Instant>,
     /// Answers in a row that blamed the account.
     setbacks: usize,
@@ -58,6 +60,7 @@ impl Runner {
             in_flight: JoinSet::new(),
             claimed: HashMap::new(),
             unwritten: VecDeque::new(),
+            refused: HashSet::new(),
             paused_until: None,
             setbacks: 0,
             well: true,
@@ -121,11 +124,7 @@ impl Runner {
         if self.open.as_ref().is_none_or(|open| open.session.client.is_closed()) {
             self.open = Some(open(&self.forwarder.database).await?);
         }
-        while let Some(done) = self.unwritten.front().cloned() {
-            self.write_down(&done).await?;
-            self.forwarder.metrics.outcome(done.outcome);
-            self.unwritten.pop_front();
-        }
+        self.write_all().await?;
         let Some(open) = &self.open else { return Err(TurnError::Silent) };
         if !looking {
             return Ok(false);
@@ -133,6 +132,34 @@ impl Runner {
         let settled = self.settled.look(&open.session.client).await?;
         cursor::advance(&open.session.client, &self.silent, settled).await?;
         self.claim().await
+    }
+
+    /// Writes down what is done, each once at most. What the database will not have keeps its place in line, behind the
+    /// others: it is looked at again, and holds up nobody.
+    async fn write_all(&mut self) -> Result<(), TurnError> {
+        for _ in 0..self.unwritten.len() {
+            let Some(done) = self.unwritten.front().cloned() else { break };
+            match self.write_down(&done).await {
+                Ok(()) => {
+                    self.forwarder.metrics.outcome(done.outcome);
+                    self.refused.remove(&done.audit_id);
+                    self.unwritten.pop_front();
+                }
+                Err(error) if error.is_about_the_row() => {
+                    if self.refused.insert(done.audit_id) {
+                        let cause = std::error::Error::source(&error).map(ToString::to_string);
+                        tracing::error!(
+                            audit_id = done.audit_id,
+                            cause,
+                            "what came of an email cannot be written down"
+                        );
+                    }
+                    self.unwritten.rotate_left(1);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     async fn claim(&mut self) -> Result<bool, TurnError> {

@@ -347,6 +347,27 @@ async fn an_outage_of_the_database_after_the_answer_costs_no_second_request() {
 }
 
 #[tokio::test]
+async fn a_row_that_the_ledger_refuses_holds_up_nobody_and_is_written_once_it_may_be() {
+    let fixture = Fixture::new().await;
+    let refuse = "ALTER TABLE forwarder_sent ADD CONSTRAINT no_ann CHECK (recipient NOT LIKE 'a%')";
+    fixture.client.batch_execute(refuse).await.unwrap();
+    let ann = to(&fixture, "ann").await;
+    let stub = Stub::default();
+    let mut settings = quick();
+    settings.concurrency = 1;
+    let running = Running::start_with(&fixture, stub.clone(), settings);
+    let others = [to(&fixture, "bob").await, to(&fixture, "cy").await];
+    in_ledger(&fixture, 2).await;
+    assert!(fixture.find(ann).await.is_none());
+    fixture.client.batch_execute("ALTER TABLE forwarder_sent DROP CONSTRAINT no_ann").await.unwrap();
+    in_ledger(&fixture, 3).await;
+    cursor_at(&fixture, others[1]).await;
+    running.end().await;
+    // It was sent once, and only not written down.
+    assert_eq!(stub.recipients(), ["ann@example.com", "bob@example.com", "cy@example.com"]);
+}
+
+#[tokio::test]
 async fn a_worker_that_ends_finishes_what_is_in_flight() {
     let fixture = Fixture::new().await;
     to(&fixture, "ann").await;
