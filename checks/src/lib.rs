@@ -17,3 +17,4 @@ mod sql;
 pub use arena::Embedded;
 pub use readiness::faults::{Fault, LeftOut, left_out};
 pub use registry::{checks, sabotages};
+pub use soak::soak_is_readable;

@@ -6,6 +6,19 @@ use tokio::time::Instant;
 /// For how many seconds each check goes on that has a long form.
 const SECONDS: &str = "SABOT_SOAK_SECONDS";
 
+/// Looks at what was asked for, before anything is started.
+///
+/// # Errors
+/// A sentence that says what was given and what is wanted, when it is no number of seconds.
+pub fn soak_is_readable() -> Result<(), String> {
+    match std::env::var(SECONDS) {
+        Ok(seconds) if parse(&seconds).is_none() => {
+            Err(format!("{SECONDS} is {seconds:?}: give a whole number of seconds above zero, or unset it"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// For how long rounds are to be made; `None` for the short form.
 pub(crate) fn time() -> Option<Duration> {
     parse(&std::env::var(SECONDS).ok()?)

@@ -50,6 +50,10 @@ fn choose(chosen: &Chosen) -> Result<Checks, Exit> {
             return Err(Exit::Usage);
         }
     }
+    if let Err(error) = sabot_checks::soak_is_readable() {
+        eprintln!("error: {error}");
+        return Err(Exit::Usage);
+    }
     let checks = sabot_checks::checks();
     if let Err(error) = check_skips(&chosen.allow_skips, &checks) {
         say(&error);

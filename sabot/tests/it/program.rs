@@ -43,6 +43,13 @@ fn a_wrong_flag_is_bad_usage() {
 }
 
 #[test]
+fn a_soak_of_no_length_is_refused_before_anything_starts() {
+    let output = sabot_with(&["run", "readiness.matrix"], &[("SABOT_SOAK_SECONDS", "soon")]);
+    assert_eq!(output.code, 3);
+    assert!(output.errors.contains("SABOT_SOAK_SECONDS is \"soon\": give"), "{}", output.errors);
+}
+
+#[test]
 fn a_report_that_cannot_be_written_stops_the_run_before_it_begins() {
     let output = sabot(&["run", "--report", "json=/proc/nowhere/record.json"]);
     assert_eq!(output.code, 3);
