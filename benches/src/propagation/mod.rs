@@ -38,7 +38,7 @@ impl Default for Sizes {
 pub(crate) async fn figures(sizes: &Sizes) -> Outcome {
     let mut place = Place::start().await?;
     println!(
-        "  medians of {} rounds, ratios within each round; one worker process, {} at once, batches of {}",
+        "  rounds: {}; medians, and of ratios within each round; one worker process, {} at once, batches of {}",
         sizes.rounds,
         worker::CONCURRENCY,
         ceiling::BATCH

@@ -99,6 +99,6 @@ impl Goal {
         };
         let met = if self.met() { "met" } else { "MISSED" };
         let digits = if bound >= 1000.0 { 0 } else { 2 };
-        println!("  {met:<7} {:<62} {:>9.digits$}, {word} {bound:.digits$}", self.what, self.value);
+        println!("  {met:<7} {:<72} {:>9.digits$}, {word} {bound:.digits$}", self.what, self.value);
     }
 }
