@@ -32,7 +32,7 @@ lint: ## Formatting, clippy, documentation, shell scripts: warnings are errors
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 	@for script in scripts/*.sh .ci/run; do bash -n $$script || exit 1; done
 
-bench: setup ## Measures: the wires, readiness, throwaway servers, each beside its ceiling in one run
+bench: setup ## Measures: the queue, the wires, readiness, throwaway servers, each beside its ceiling in one run
 	cd benches && cargo run --release --locked --bin figures
 
 soak: build ## Plays for minutes what tests and checks play for seconds: the wire, the model of the queue, its checks

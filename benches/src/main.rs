@@ -1,28 +1,41 @@
 //! The figures: each beside its ceiling, interleaved in one run, medians of five rounds.
 //!
-//! `make bench` runs all; `figures readiness`, `figures delivery`, `figures http-wire`, `figures pg-wire` and `figures sandbox` run one.
+//! `make bench` runs all; `figures readiness`, `figures delivery`, `figures http-wire`, `figures pg-wire`, `figures sandbox`
+//! and `figures propagation` run one. The last takes `--rounds N`, `--rows N` (of the smaller drain, 20000) and `--large`,
+//! which adds a million rows and some minutes.
 
 mod delivery;
 mod http;
 mod load;
 mod pg;
+mod propagation;
 mod sandbox;
 
 use std::process::ExitCode;
 
+use propagation::Sizes;
+
 /// Rounds of each measurement; the median counts.
 pub(crate) const ROUNDS: usize = 5;
 
+/// What can be measured, in this order.
+const NAMES: [&str; 6] = ["sandbox", "readiness", "delivery", "propagation", "http-wire", "pg-wire"];
+
 /// Whatever goes wrong ends the bench: a figure with an error in it is none.
-pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
+pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let chosen: Vec<String> = std::env::args().skip(1).collect();
-    let wanted = |name: &str| chosen.is_empty() || chosen.iter().any(|chosen| chosen == name);
+    let (chosen, sizes) = match arguments(std::env::args().skip(1)) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(3);
+        }
+    };
     let mut failed = false;
-    for name in ["sandbox", "readiness", "delivery", "http-wire", "pg-wire"] {
-        if !wanted(name) {
+    for name in NAMES {
+        if !(chosen.is_empty() || chosen.iter().any(|chosen| chosen == name)) {
             continue;
         }
         println!("\n{name}");
@@ -30,6 +43,7 @@ async fn main() -> ExitCode {
             "sandbox" => sandbox::figures().await,
             "readiness" => http::readiness().await,
             "delivery" => delivery::figures().await,
+            "propagation" => propagation::figures(&sizes).await,
             "http-wire" => http::wire().await,
             _ => pg::wire().await,
         };
@@ -39,6 +53,26 @@ async fn main() -> ExitCode {
         }
     }
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// The names that were given, and how much of the queue to measure.
+fn arguments(mut given: impl Iterator<Item = String>) -> Outcome<(Vec<String>, Sizes)> {
+    let (mut chosen, mut sizes) = (Vec::new(), Sizes::default());
+    while let Some(argument) = given.next() {
+        let mut number = || -> Outcome<usize> {
+            let number = given.next().ok_or_else(|| format!("{argument} needs a number"))?;
+            let number = number.parse().map_err(|_| format!("{argument} {number}: that is not a number"))?;
+            if number == 0 { Err(format!("{argument} 0: that measures nothing").into()) } else { Ok(number) }
+        };
+        match argument.as_str() {
+            "--rounds" => sizes.rounds = number()?,
+            "--rows" => sizes.rows = number()?,
+            "--large" => sizes.large = true,
+            name if NAMES.contains(&name) => chosen.push(argument),
+            other => return Err(format!("{other} is none of {}", NAMES.join(", ")).into()),
+        }
+    }
+    Ok((chosen, sizes))
 }
 
 /// The median of some values.
