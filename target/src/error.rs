@@ -39,6 +39,14 @@ pub enum TargetError {
         /// The last log lines.
         log: String,
     },
+    /// A process went on although it was told to stop.
+    #[error("{service} went on for {limit:?} after SIGSTOP")]
+    NotPaused {
+        /// The service.
+        service: String,
+        /// The time limit.
+        limit: Duration,
+    },
     /// A helper program of the target failed.
     #[error("`{command}` {reason}; its last lines:\n{log}")]
     Command {

@@ -17,6 +17,9 @@ use tokio::sync::Mutex;
 /// How often a service that is starting is asked whether it lives.
 const POLL: Duration = Duration::from_millis(10);
 
+/// How long a pause may take to show.
+const PAUSE_LIMIT: Duration = Duration::from_secs(5);
+
 /// How many log lines an error carries.
 const LOG_LINES: usize = 12;
 
@@ -219,6 +222,22 @@ impl Instance {
         }
     }
 
+    /// Pauses its process, and returns once none of its threads runs: on a busy machine they go on for a while, and
+    /// answer. There is no event for that from outside.
+    ///
+    /// # Errors
+    /// [`TargetError::NoSuch`] when it does not run, [`TargetError::NotPaused`] when it goes on all the same.
+    pub async fn pause(&self) -> Result<(), TargetError> {
+        self.signal(Signal::STOP).await?;
+        let paused = async {
+            while !self.pid().await.is_some_and(is_paused) {
+                tokio::time::sleep(POLL).await;
+            }
+        };
+        let late = |_| TargetError::NotPaused { service: self.service.clone(), limit: PAUSE_LIMIT };
+        tokio::time::timeout(PAUSE_LIMIT, paused).await.map_err(late)
+    }
+
     /// Waits until its process has ended; the caller sets the time limit.
     pub async fn exited(&self) -> Option<Exit> {
         match &*self.process.lock().await {
@@ -284,4 +303,15 @@ impl Instance {
             tokio::time::sleep(POLL).await;
         }
     }
+}
+
+/// Whether every thread of the process is stopped, as the system has it (proc(5), `/proc/pid/stat`).
+pub fn is_paused(pid: u32) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { return false };
+    let mut states = threads.flatten().filter_map(|thread| {
+        // One that has ended meanwhile has nothing to say.
+        let stat = std::fs::read_to_string(thread.path().join("stat")).ok()?;
+        stat.rsplit(") ").next()?.chars().next()
+    });
+    states.all(|state| state == 'T')
 }

@@ -31,7 +31,7 @@ pub use description::{
 };
 pub use description::{delivery, propagation};
 pub use error::TargetError;
-pub use instance::{Instance, Overrides, Wire};
+pub use instance::{Instance, Overrides, Wire, is_paused};
 pub use lane::Lane;
 pub use sabot_sandbox::leash::Signal;
 pub use sabot_sandbox::{Collected, gc};

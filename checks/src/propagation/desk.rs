@@ -201,7 +201,7 @@ impl<'a> Desk<'a> {
     /// Keeps the shared runner from doing anything until it is [resumed](Self::resume), which is to be done on every
     /// path: under a sabotage other checks follow on the same lane, whatever came of this one.
     pub(crate) async fn pause(&self) -> Judgement {
-        Ok(self.worker()?.signal(Signal::STOP).await?)
+        Ok(self.worker()?.pause().await?)
     }
 
     /// Lets the shared runner go on.

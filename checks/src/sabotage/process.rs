@@ -2,13 +2,9 @@
 
 use super::{Put, sabotage};
 use futures_util::future::BoxFuture;
-use sabot_engine::{CannotTell, Context as _, Judgement, Nature, Sabotage, Sort, Worn};
-use sabot_target::{Dress, Lane, Signal};
+use sabot_engine::{CannotTell, Judgement, Nature, Sabotage, Sort, Worn};
+use sabot_target::{Dress, Lane, Signal, is_paused};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long a signal may take to show.
-const LOOK: Duration = Duration::from_secs(5);
 
 /// Pauses every instance of `service`, further ones as soon as they have started.
 pub(crate) fn paused(turns_red: &[&'static str], name: &str, mistake: &str, service: &str) -> Sabotage<Lane> {
@@ -18,7 +14,7 @@ pub(crate) fn paused(turns_red: &[&'static str], name: &str, mistake: &str, serv
 }
 
 async fn put(lane: &Lane, service: String) -> Put {
-    let dress: Arc<Dress> = Arc::new(|instance| Box::pin(instance.signal(Signal::STOP)));
+    let dress: Arc<Dress> = Arc::new(|instance| Box::pin(instance.pause()));
     lane.dress(&service, dress).await?;
     Ok(Box::new(Paused { service }))
 }
@@ -33,20 +29,10 @@ impl Worn<Lane> for Paused {
         Box::pin(async move {
             let pid = lane.service(&self.service)?.pid().await;
             let pid = pid.ok_or_else(|| CannotTell::new(format!("{} does not run", self.service)))?;
-            // A signal takes effect when its process is next scheduled; there is no event for that.
-            let deadline = tokio::time::Instant::now() + LOOK;
-            loop {
-                let stat =
-                    std::fs::read_to_string(format!("/proc/{pid}/stat")).context("reading its state")?;
-                let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
-                if state == Some('T') {
-                    return Ok(format!("the system says that process {pid} is stopped"));
-                }
-                if tokio::time::Instant::now() >= deadline {
-                    return Err(CannotTell::new(format!("process {pid} is in state {state:?}")));
-                }
-                tokio::time::sleep(Duration::from_millis(5)).await;
+            if !is_paused(pid) {
+                return Err(CannotTell::new(format!("process {pid} goes on")));
             }
+            Ok(format!("the system says that process {pid} is stopped"))
         })
     }
 

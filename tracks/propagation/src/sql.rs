@@ -128,7 +128,8 @@ RETURNING p.id";
 /// Parameters: `$1 bigint[]` ids; `$2 text[]` the kinds that set the same thing.
 ///
 /// It is asked after the claim has committed. So of two rows of a team whichever is claimed first is seen by the other:
-/// a newer one that was not yet there when the older was asked about was claimed later, and finds it leased.
+/// a newer one that was not yet there when the older was asked about was claimed later, and finds it leased. Both are
+/// looked up by team: the time is compared so that the index of due rows, which holds everything leased, does not serve.
 pub const SUPERSEDE: &str = "/* propagation supersede */
 SELECT p.id,
     EXISTS (
@@ -138,7 +139,7 @@ SELECT p.id,
     EXISTS (
         SELECT FROM pending_propagations AS older
         WHERE older.team_id = p.team_id AND older.id < p.id AND older.kind::text = ANY ($2)
-            AND older.lease IS NOT NULL AND older.next_attempt_at > now() AND older.id <> ALL ($1)
+            AND older.lease IS NOT NULL AND older.next_attempt_at + interval '0' > now() AND older.id <> ALL ($1)
             AND older.applied_at IS NULL AND older.failed_at IS NULL
     )
 FROM pending_propagations AS p
