@@ -97,6 +97,23 @@ async fn a_signal_ends_a_running_backup_and_nothing_is_left_of_it() {
 }
 
 #[tokio::test]
+async fn of_a_killed_worker_nothing_is_left_that_counts_and_nobody_waits_for_it() {
+    let (database, store) = (migrated().await, tempfile::tempdir().unwrap());
+    let holder = database.connect().await.unwrap();
+    holder.batch_execute("BEGIN; LOCK TABLE teams").await.unwrap();
+    let killed = worker(&database, store.path(), &[]).await;
+    request_waits(&database).await;
+    killed.signal(Signal::KILL);
+    killed.exited().await;
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    let left = sabot_recovery::store::Store::open(&store.path().display().to_string()).unwrap();
+    assert_eq!(left.artifacts("platform").await.unwrap(), []);
+    // Its lock is gone with it.
+    let next = worker(&database, store.path(), &[]).await;
+    next.logs("a backup was taken").await;
+}
+
+#[tokio::test]
 async fn a_backup_that_fails_is_counted_and_told() {
     let (database, store) = (migrated().await, tempfile::tempdir().unwrap());
     let holder = database.connect().await.unwrap();

@@ -1,10 +1,12 @@
 //! Backups of real databases, and what interrupts them.
 
+use crate::stand_in::StandIn;
 use sabot_recovery::backup::postgres::{Kind, backup, lock_key};
-use sabot_recovery::backup::{BackupError, Done, Request, Taken};
+use sabot_recovery::backup::{BackupError, Done, Magic, Request, Taken, stream};
 use sabot_recovery::digest::postgres::{How, content};
 use sabot_recovery::manifest::{Content, Form};
 use sabot_recovery::store::{Choice, State, Store};
+use sabot_recovery::tool::Command as Tool;
 use sabot_sandbox::postgres::{Fresh, fresh_database};
 use std::num::NonZeroUsize;
 use std::process::Command;
@@ -198,4 +200,49 @@ async fn one_whose_connection_breaks_leaves_nothing() {
     let (broken, ()) = tokio::join!(backup(&config, Kind::Logical, &request, |_| ()), breaker);
     assert!(matches!(broken, Err(BackupError::Lost)), "{broken:?}");
     assert_eq!(files(&folder), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_program_that_fails_half_way_or_writes_something_else_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path().to_str().unwrap()).unwrap();
+    let magic = Magic { bytes: b"PGDMP", what: "a custom-format dump" };
+    let cases = [
+        (
+            "printf PGDMP; head -c 9000000 /dev/zero; echo 'disk on fire' >&2; exit 1",
+            "exit code 1: disk on fire",
+        ),
+        ("printf PGDMP; kill -KILL $$", "ended with signal 9"),
+        ("echo 'no dump'", "(8 bytes) does not begin as a custom-format dump does"),
+        ("exit 0", "(0 bytes) does not begin"),
+        ("printf PGDMP; exec sleep 300", "took longer than"),
+    ];
+    for (script, says) in cases {
+        let stand_in = StandIn::new("pg_dump", script);
+        let command = Tool::new(&stand_in.tool(), Duration::from_secs(5));
+        let name = "app/20261123T030000Z-00000000.dump";
+        let streamed = stream(command, &store, name, magic, |_| (), std::future::pending()).await;
+        let error = streamed.unwrap_err().to_string();
+        assert!(error.contains(says), "{says}: {error}");
+        assert_eq!(files(&folder), Vec::<String>::new(), "{says}");
+    }
+    let stand_in = StandIn::new("pg_dump", "printf PGDMP; head -c 20000000 /dev/zero; echo 'a warning' >&2");
+    let command = Tool::new(&stand_in.tool(), LIMIT);
+    let name = "app/20261123T030000Z-00000000.dump";
+    let streamed = stream(command, &store, name, magic, |_| (), std::future::pending()).await.unwrap();
+    assert_eq!(
+        (streamed.stored.bytes, streamed.end.messages.lines),
+        (20_000_005, vec!["a warning".to_owned()])
+    );
+}
+
+#[tokio::test]
+async fn one_dated_in_the_future_keeps_no_other_from_being_taken() {
+    let (fresh, folder, mut request) = some().await;
+    let Taken { mut manifest, .. } = taken(&fresh, Kind::Logical, &request).await;
+    manifest.snapshot_at += time::Duration::days(1);
+    request.store.put_manifest(&manifest).await.unwrap();
+    request.due = Some(OffsetDateTime::now_utc());
+    taken(&fresh, Kind::Logical, &request).await;
+    assert_eq!(files(&folder).len(), 4);
 }
