@@ -5,6 +5,7 @@
 
 mod arena;
 mod delivery;
+mod held;
 mod leak;
 mod metrics;
 mod propagation;

@@ -13,7 +13,7 @@ mod readiness;
 mod secret;
 mod upstream;
 
-pub use common::{Common, CommonArgs, DatabaseArgs};
+pub use common::{Common, CommonArgs, DatabaseArgs, PlatformDatabaseArgs};
 pub use delivery::{AcceptedArgs, DEFAULT_FROM, EmailSettings, ForwarderArgs, WebhookArgs, WebhookSettings};
 pub use duration::parse_duration;
 pub use problem::{Problem, Problems};
