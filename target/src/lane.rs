@@ -7,7 +7,7 @@ use crate::instance::{Instance, Overrides, Parts, Wire};
 use crate::stand_in::StandIns;
 use crate::stock::template;
 use crate::wardrobe::{Dress, Wardrobe};
-use crate::{Binaries, Target, TargetError};
+use crate::{Binaries, Estate, Target, TargetError};
 use futures_util::future::join_all;
 use sabot_sandbox::postgres::Server;
 use sabot_wire::http::{HttpWire, HttpWireOptions};
@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::sync::OnceCell;
 
 /// One whole target that runs.
 #[derive(Debug)]
@@ -29,6 +30,8 @@ pub struct Lane {
     services: BTreeMap<String, Instance>,
     client: reqwest::Client,
     wardrobe: Wardrobe,
+    /// Founded when it is first asked for.
+    estate: OnceCell<Estate>,
 }
 
 impl Lane {
@@ -52,6 +55,7 @@ impl Lane {
             services: BTreeMap::new(),
             client,
             wardrobe: Wardrobe::default(),
+            estate: OnceCell::new(),
         };
         lane.make_databases().await?;
         lane.start_services().await?;
@@ -223,6 +227,14 @@ impl Lane {
         self.service(service)?.clear_wires().await
     }
 
+    /// What is backed up, and the store with its backups. The first who asks founds it, which takes some seconds.
+    ///
+    /// # Errors
+    /// [`TargetError`], with what the backup said that failed.
+    pub async fn estate(&self) -> Result<&Estate, TargetError> {
+        self.estate.get_or_try_init(|| Estate::found(&self.target, &self.binaries)).await
+    }
+
     /// The HTTP client with which services are asked.
     pub const fn client(&self) -> &reqwest::Client {
         &self.client
@@ -234,6 +246,9 @@ impl Lane {
     /// [`TargetError`]; the lane is then to be given up.
     pub async fn remake(&mut self) -> Result<(), TargetError> {
         self.wardrobe = Wardrobe::default();
+        if let Some(estate) = self.estate.get() {
+            estate.reset()?;
+        }
         let stopped = std::mem::take(&mut self.services);
         join_all(stopped.into_values().map(Instance::stop)).await;
         self.stand_ins.reset();
@@ -243,6 +258,9 @@ impl Lane {
 
     /// Stops everything and drops the databases.
     pub async fn stop(mut self) {
+        if let Some(estate) = self.estate.take() {
+            estate.stop().await;
+        }
         let services = std::mem::take(&mut self.services);
         join_all(services.into_values().map(Instance::stop)).await;
         for database in &self.target.databases {

@@ -1,6 +1,6 @@
 //! What lanes share: the throwaway server, the template databases, and the binaries.
 
-use crate::{Binaries, Lane, Target, TargetError, random};
+use crate::{Binaries, Lane, Target, TargetError, command, random};
 use sabot_sandbox::postgres::{Options, Server};
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -11,9 +11,6 @@ use tokio::sync::OnceCell;
 
 /// How long a migration may take.
 const MIGRATE_LIMIT: Duration = Duration::from_secs(60);
-
-/// How many of its last lines are told.
-const LOG_LINES: usize = 8;
 
 /// What lanes are made from.
 #[derive(Debug)]
@@ -68,23 +65,8 @@ impl Stock {
             .split_first()
             .ok_or_else(|| TargetError::NoSuch { what: "a migration", name: String::new() })?;
         let mut command = Command::new(self.binaries.find(program)?);
-        command.args(args).env_clear().env(env, url).stdin(Stdio::null()).kill_on_drop(true);
-        let failed = |reason: String, log: String| TargetError::Command {
-            command: command_line.join(" "),
-            reason,
-            log,
-        };
-        let output = tokio::time::timeout(MIGRATE_LIMIT, command.output())
-            .await
-            .map_err(|_| failed(format!("did not end within {MIGRATE_LIMIT:?}"), String::new()))?
-            .map_err(TargetError::io(format!("starting {program}")))?;
-        if output.status.success() {
-            return Ok(());
-        }
-        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        let lines: Vec<_> = said.lines().collect();
-        let last = lines[lines.len().saturating_sub(LOG_LINES)..].join("\n");
-        Err(failed(format!("ended with {}", output.status), last))
+        command.args(args).env_clear().env(env, url).stdin(Stdio::null());
+        command::run(&mut command, &command_line.join(" "), MIGRATE_LIMIT).await.map(drop)
     }
 }
 

@@ -3,12 +3,14 @@
 pub mod delivery;
 pub mod propagation;
 mod readiness;
+pub mod recovery;
 mod service;
 mod stand_in;
 
 pub use delivery::Delivery;
 pub use propagation::Propagation;
 pub use readiness::{Lever, Levers, Reach, Readiness, Row, SchemaLever, Shape, Words};
+pub use recovery::Recovery;
 pub use service::{Database, Service, Upstream, Wire};
 pub use stand_in::{Answer, BrevoAccount, StandIn};
 
@@ -35,6 +37,8 @@ pub struct Target {
     pub delivery: Delivery,
     /// What it promises about propagation.
     pub propagation: Propagation,
+    /// What it promises about recovery.
+    pub recovery: Recovery,
 }
 
 impl Target {

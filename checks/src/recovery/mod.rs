@@ -1,0 +1,63 @@
+//! The recovery track: backups restore, in time, and nothing is left behind. A drill is a process on trial like any other.
+
+mod cleanup;
+mod content;
+mod corrupt;
+mod drill;
+mod newest;
+mod preflight;
+mod registry;
+mod restore;
+mod shelf;
+mod stand_in;
+mod time;
+mod traces;
+mod untouched;
+
+use sabot_engine::{Check, Sabotage};
+use sabot_target::{Lane, Target};
+
+pub(crate) fn checks() -> Vec<Check<Lane>> {
+    vec![
+        restore::check(),
+        time::rto(),
+        time::rpo(),
+        cleanup::passed(),
+        cleanup::failed(),
+        cleanup::crashed(),
+        corrupt::check(),
+        newest::check(),
+        registry::check(),
+        preflight::check(),
+        untouched::check(),
+    ]
+}
+
+pub(crate) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
+    [
+        restore::sabotages(),
+        time::sabotages(),
+        cleanup::sabotages(target),
+        corrupt::sabotages(target),
+        newest::sabotages(target),
+        registry::sabotages(),
+        preflight::sabotages(target),
+        untouched::sabotages(),
+        vec![exit_lost(target)],
+    ]
+    .concat()
+}
+
+/// Every check that demands that a bad drill ends as one.
+fn exit_lost(target: &Target) -> Sabotage<Lane> {
+    stand_in::program(
+        &[corrupt::ID, newest::ID, preflight::ID, cleanup::FAILED, time::RTO, time::RPO],
+        "exit-code-lost",
+        "the job pipes the drill into a log, and what counts is the exit code of the pipe",
+        &target.recovery.backups.program,
+        |_, _| Ok(EXIT_LOST.into()),
+    )
+}
+
+/// Runs the program, shows what it says, and ends with 0.
+const EXIT_LOST: &str = "\"$REAL\" \"$@\" | cat\nexit 0";
