@@ -104,10 +104,9 @@ impl Stored {
         let (_, rest) =
             file.split_once('-').ok_or_else(|| CannotTell::new("an artifact has no time in its name"))?;
         let name = format!("{stamp}-{rest}");
-        let stem = rest.split('.').next().unwrap_or_default();
         let mut copy = self.clone();
         copy.path = self.path.with_file_name(&name);
-        copy.manifest_path = self.path.with_file_name(format!("{stamp}-{stem}{MANIFEST}"));
+        copy.manifest_path = self.path.with_file_name(format!("{name}{MANIFEST}"));
         std::fs::copy(&self.path, &copy.path).context("copying an artifact")?;
         let job = self.manifest.job.clone();
         copy.amend(|manifest| {
