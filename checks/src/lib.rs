@@ -9,6 +9,7 @@ mod leak;
 mod metrics;
 mod propagation;
 mod readiness;
+mod recovery;
 mod registry;
 mod sabotage;
 mod soak;

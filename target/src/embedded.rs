@@ -2,6 +2,7 @@
 
 mod delivery;
 mod propagation;
+mod recovery;
 
 use crate::description::{
     Answer, BrevoAccount, Database, Lever, Levers, Reach, Readiness, Row, SchemaLever, Service, Shape,
@@ -64,6 +65,7 @@ pub(crate) fn target() -> Target {
         readiness: readiness(),
         delivery: delivery::delivery(),
         propagation: propagation::propagation(),
+        recovery: recovery::recovery(),
     }
 }
 

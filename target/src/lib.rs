@@ -16,6 +16,7 @@ mod client;
 mod description;
 mod embedded;
 mod error;
+mod files;
 mod instance;
 mod lane;
 mod process;
@@ -26,11 +27,12 @@ mod wardrobe;
 
 pub use binaries::Binaries;
 pub use description::{
-    Answer, BrevoAccount, Database, Delivery, Lever, Levers, Propagation, Reach, Readiness, Row, SchemaLever,
-    Service, Shape, StandIn, Target, Upstream, Wire as WireSpec, Words,
+    Answer, BrevoAccount, Database, Delivery, Lever, Levers, Propagation, Reach, Readiness, Recovery, Row,
+    SchemaLever, Service, Shape, StandIn, Target, Upstream, Wire as WireSpec, Words,
 };
-pub use description::{delivery, propagation};
+pub use description::{delivery, propagation, recovery};
 pub use error::TargetError;
+pub use files::Files;
 pub use instance::{Instance, Overrides, Wire, is_paused};
 pub use lane::Lane;
 pub use sabot_sandbox::leash::Signal;

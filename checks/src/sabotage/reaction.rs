@@ -3,7 +3,7 @@
 
 use super::rules::{self, Knock, MakeRules, SetRules};
 use sabot_engine::{Context as _, Judgement, Sabotage, Sort};
-use sabot_target::Lane;
+use sabot_target::{Lane, TargetError};
 use sabot_wire::http::{Match, Request, Rule};
 use std::sync::Arc;
 
@@ -32,14 +32,14 @@ pub(crate) fn before_requests(
     let (database, of, statement) = (database.to_owned(), Arc::new(of), Arc::new(statement));
     let (wire, on) = (requests.wire.clone(), requests.on.clone());
     let make: Arc<MakeRules> = Arc::new(move |lane| {
-        let (wire, on, url) = (wire.clone(), on.clone(), lane.database_url(&database));
+        let (wire, on, url) = (wire.clone(), on.clone(), lane.database_url(&database).ok());
         let (of, statement) = (of.clone(), statement.clone());
         let set: Arc<SetRules> = Arc::new(move |instance| {
             let (rule, mut held) = Rule::on(on.clone()).hold_request();
             let tally = instance.http(&wire).map(|wire| wire.set(rule).tally().clone());
             let (of, statement, url) = (of.clone(), statement.clone(), url.clone());
             Box::pin(async move {
-                let tally = tally?;
+                let (tally, url) = (tally?, url.ok_or(TargetError::FilesAlone)?);
                 // It ends with its rule.
                 tokio::spawn(async move {
                     while let Some(held) = held.next().await {
@@ -81,12 +81,13 @@ pub(crate) fn after_answers(
     let (database, of, statement) = (database.to_owned(), Arc::new(of), Arc::new(statement));
     let prefix = answers.prefix.clone();
     let make: Arc<MakeRules> = Arc::new(move |lane| {
-        let (prefix, url) = (prefix.clone(), lane.database_url(&database));
+        let (prefix, url) = (prefix.clone(), lane.database_url(&database).ok());
         let (of, statement) = (of.clone(), statement.clone());
         let set: Arc<SetRules> = Arc::new(move |instance| {
             let (rule, mut held) = Rule::on(Match::prefix(&prefix)).hold_response();
             let tally = instance.inbound().set(rule).tally().clone();
             let (of, statement, url) = (of.clone(), statement.clone(), url.clone());
+            let Some(url) = url else { return Box::pin(async { Err(TargetError::FilesAlone) }) };
             // It ends with its rule.
             tokio::spawn(async move {
                 while let Some(held) = held.next().await {
