@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 /// Every check, in the order of tracks.
 pub fn checks() -> Vec<Arc<Check<Lane>>> {
-    [readiness::checks(), delivery::checks(), propagation::checks(), recovery::checks()]
+    [recovery::checks(), readiness::checks(), delivery::checks(), propagation::checks()]
         .into_iter()
         .flatten()
         .map(Arc::new)
@@ -18,10 +18,10 @@ pub fn checks() -> Vec<Arc<Check<Lane>>> {
 /// checks.
 pub fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     [
+        recovery::sabotages(target),
         readiness::sabotages(target),
         delivery::sabotages(target),
         propagation::sabotages(target),
-        recovery::sabotages(target),
     ]
     .concat()
 }

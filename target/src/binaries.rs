@@ -35,6 +35,11 @@ impl Binaries {
         Self { folder: folder.into() }
     }
 
+    /// Where they are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The path of `program`, which may be a path itself.
     ///
     /// # Errors

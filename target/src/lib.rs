@@ -18,6 +18,7 @@ mod description;
 mod embedded;
 mod error;
 mod estate;
+mod files;
 mod instance;
 mod lane;
 mod process;
@@ -35,6 +36,7 @@ pub use description::{
 pub use description::{delivery, propagation, recovery};
 pub use error::TargetError;
 pub use estate::{Estate, Taken};
+pub use files::Files;
 pub use instance::{Instance, Overrides, Wire, is_paused};
 pub use lane::Lane;
 pub use sabot_sandbox::leash::Signal;

@@ -44,6 +44,14 @@ impl Stock {
         Lane::start(index, self.target.clone(), self.binaries.clone(), server.clone(), secrets).await
     }
 
+    /// Opens a lane for files alone: nothing is started, and nothing but its files can be asked for.
+    ///
+    /// # Errors
+    /// [`TargetError`], when the system lacks the means for an HTTP client.
+    pub fn open_files(&self, index: usize) -> Result<Lane, TargetError> {
+        Lane::of_files(index, self.target.clone(), self.binaries.clone())
+    }
+
     async fn prepare(&self, tell: &(dyn Fn(&str) + Sync)) -> Result<Arc<Server>, TargetError> {
         for service in &self.target.services {
             self.binaries.same_build(&service.program).await?;

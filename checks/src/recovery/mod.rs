@@ -1,5 +1,7 @@
-//! The recovery track: backups restore, in time, and nothing is left behind. A drill is a process on trial like any other.
+//! The recovery track: backups restore, in time, nothing is left behind, and somebody is told when they stop. A drill is a
+//! process on trial like any other.
 
+mod alert;
 mod cleanup;
 mod content;
 mod corrupt;
@@ -30,6 +32,8 @@ pub(crate) fn checks() -> Vec<Check<Lane>> {
         registry::check(),
         preflight::check(),
         untouched::check(),
+        alert::prometheus::check(),
+        alert::newrelic::check(),
     ]
 }
 
@@ -43,6 +47,8 @@ pub(crate) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
         registry::sabotages(),
         preflight::sabotages(target),
         untouched::sabotages(),
+        alert::prometheus::sabotages(target),
+        alert::newrelic::sabotages(target),
         vec![exit_lost(target)],
     ]
     .concat()

@@ -83,13 +83,13 @@ type Parameter = dyn Fn(&HeldRequest) -> Option<String> + Send + Sync;
 fn reacting(hold: Arc<SetHold>, (database, statement): (&str, String), of: Arc<Parameter>) -> Arc<MakeRules> {
     let (database, statement) = (database.to_owned(), Arc::new(statement));
     Arc::new(move |lane| {
-        let (hold, url) = (hold.clone(), lane.database_url(&database));
+        let (hold, url) = (hold.clone(), lane.database_url(&database).ok());
         let (of, statement) = (of.clone(), statement.clone());
         let set: Arc<SetRules> = Arc::new(move |instance| {
             let held = hold(instance);
             let (of, statement, url) = (of.clone(), statement.clone(), url.clone());
             Box::pin(async move {
-                let (tally, hold) = held?;
+                let ((tally, hold), url) = (held?, url.ok_or(TargetError::FilesAlone)?);
                 // It ends with its rule.
                 tokio::spawn(react(hold, url, statement, of));
                 Ok(vec![tally])

@@ -51,6 +51,12 @@ impl Target {
     pub fn service(&self, name: &str) -> Option<&Service> {
         self.services.iter().find(|service| service.name == name)
     }
+
+    /// The files and folders that it names.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let alerts = &self.recovery.alerts;
+        alerts.prometheus.iter().chain(&alerts.newrelic).cloned().collect()
+    }
 }
 
 impl Default for Target {

@@ -85,7 +85,7 @@ fn on_another_connection(propagation: &Propagation) -> Sabotage<Lane> {
         );
         let body = format!(
             "PERFORM dblink_exec({}, format({}, {values})); DELETE FROM {table} WHERE {id} = NEW.{id};",
-            literal(&lane.database_url(&propagation.database)),
+            literal(&lane.database_url(&propagation.database)?),
             literal(&insert),
         );
         let lever = on_queue(&propagation, "AFTER INSERT", body).lever("another-connection");
