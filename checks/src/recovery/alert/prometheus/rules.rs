@@ -92,8 +92,8 @@ impl Alert {
 pub(super) fn find(files: &[File], alerts: &Alerts) -> Judgement<(Vec<Alert>, usize)> {
     let mut read = Vec::new();
     for file in files {
-        let document: Document = serde_saphyr::from_str(&file.text)
-            .map_err(|error| CannotTell::new(format!("{} can't be read: {error}", file.name)))?;
+        let document: Document =
+            serde_saphyr::from_str(&file.text).map_err(|error| unreadable(file, &error))?;
         let plain = document.groups.is_some();
         let groups = document.groups.or_else(|| document.spec.map(|spec| spec.groups));
         let groups =
@@ -123,6 +123,10 @@ pub(super) fn find(files: &[File], alerts: &Alerts) -> Judgement<(Vec<Alert>, us
     Ok((found, rules().count()))
 }
 
+fn unreadable(file: &File, error: &serde_saphyr::Error) -> CannotTell {
+    CannotTell::new(format!("{} can't be read: {}", file.name, error.without_snippet()))
+}
+
 fn alert(
     (file, path): (&File, Option<PathBuf>),
     (name, group, rule): (&str, &Group, &Rule),
@@ -133,7 +137,10 @@ fn alert(
     let line = rule.expr.referenced.line();
     let duration = |what: &str, text: &Option<String>, default: Duration| match text.as_deref() {
         None => Ok(default),
-        Some("0") => Ok(Duration::ZERO),
+        // The parser knows no zero.
+        Some(text) if !text.contains(|digit: char| ('1'..='9').contains(&digit)) && text.starts_with('0') => {
+            Ok(Duration::ZERO)
+        }
         Some(text) => parse_duration(text).map_err(|error| {
             CannotTell::new(format!("{}, line {line}: {name}: `{what}: {text}`: {error}", file.name))
         }),

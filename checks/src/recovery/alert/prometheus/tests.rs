@@ -202,7 +202,7 @@ fn a_file_that_cannot_be_read_is_named_with_its_line() {
         rules::find(&[file], &alerts()).map(drop).unwrap_err().to_string()
     };
     let error = find("groups:\n  - name: one\n    rules:\n      - alert: x\n     expr: y\n");
-    assert!(error.contains("rules.yml") && error.contains("line 5"), "{error}");
+    assert!(error.contains("rules.yml") && error.contains("line 4") && !error.contains('\n'), "{error}");
     assert!(find("rules: []\n").contains("holds no `groups`"));
     let error = find(&both(GOOD, "soon"));
     assert!(error.contains("rules.yml, line 5: Stale: `for: soon`"), "{error}");
