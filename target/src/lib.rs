@@ -28,7 +28,7 @@ mod stock;
 mod wardrobe;
 
 pub use binaries::Binaries;
-pub use description::recovery::{BackupForm, Backups, DrillTerms, Job};
+pub use description::recovery::{BackupForm, Backups, DrillTerms, Job, Schedule};
 pub use description::{
     Answer, BrevoAccount, Database, Delivery, Lever, Levers, Propagation, Reach, Readiness, Recovery, Row,
     SchemaLever, Service, Shape, StandIn, Target, Upstream, Wire as WireSpec, Words,

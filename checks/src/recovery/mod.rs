@@ -10,6 +10,7 @@ mod newest;
 mod preflight;
 mod registry;
 mod restore;
+mod scheduled;
 mod shelf;
 mod stand_in;
 mod time;
@@ -31,6 +32,7 @@ pub(crate) fn checks() -> Vec<Check<Lane>> {
         newest::check(),
         registry::check(),
         preflight::check(),
+        scheduled::check(),
         untouched::check(),
         alert::prometheus::check(),
         alert::newrelic::check(),
@@ -46,6 +48,7 @@ pub(crate) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
         newest::sabotages(target),
         registry::sabotages(),
         preflight::sabotages(target),
+        scheduled::sabotages(target),
         untouched::sabotages(),
         alert::prometheus::sabotages(target),
         alert::newrelic::sabotages(target),

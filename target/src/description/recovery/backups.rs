@@ -13,6 +13,29 @@ pub struct Backups {
     pub jobs: Vec<Job>,
     /// Databases that are not backed up, or jobs that are not drilled, each with its reason.
     pub exempt: Vec<(String, String)>,
+    /// Who takes backups when they are due; `None` where that is somebody else's, such as a cluster's.
+    pub schedule: Option<Schedule>,
+}
+
+/// A service that takes backups of its own database on a schedule.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    /// The service.
+    pub service: String,
+    /// Its job.
+    pub job: String,
+    /// Its wire to the database.
+    pub database_wire: String,
+    /// The setting that says where backups go; without it none is taken.
+    pub store_env: String,
+    /// The setting that says how often one is due, counted from the beginning of 1970.
+    pub every_env: String,
+    /// The setting that says how long one may take.
+    pub limit_env: String,
+    /// What the statement holds by which one worker keeps the others out.
+    pub lock: String,
+    /// The part of it that locks, and one in its place that only looks so.
+    pub locks: (String, String),
 }
 
 /// One backup job.

@@ -4,7 +4,7 @@ mod alerts;
 mod backups;
 
 pub use alerts::{Alerts, Severity, Staleness};
-pub use backups::{BackupForm, Backups, DrillTerms, Job};
+pub use backups::{BackupForm, Backups, DrillTerms, Job, Schedule};
 
 /// The recovery of a target's data.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! The embedded platform's backups, described.
 
-use crate::description::recovery::{BackupForm, Backups, DrillTerms, Job};
+use crate::description::recovery::{BackupForm, Backups, DrillTerms, Job, Schedule};
 use std::time::Duration;
 
 /// The limit of the contract: nightly backups, one missed night is 27 h.
@@ -36,5 +36,15 @@ pub(super) fn backups() -> Backups {
             },
         ],
         exempt: vec![("postgres".into(), "the server's own, empty but for what it ships".into())],
+        schedule: Some(Schedule {
+            service: "worker".into(),
+            job: "platform".into(),
+            database_wire: "platform_db".into(),
+            store_env: "SABOT_BACKUP_STORE".into(),
+            every_env: "SABOT_BACKUP_EVERY".into(),
+            limit_env: "SABOT_BACKUP_LIMIT".into(),
+            lock: "/* backup lock */".into(),
+            locks: ("pg_try_advisory_lock($1)".into(), "$1::bigint IS NOT NULL".into()),
+        }),
     }
 }
