@@ -122,9 +122,9 @@ fn lock_out(schedule: &Schedule) -> Sabotage<Lane> {
     let schedule = schedule.clone();
     let (service, of) = (schedule.service.clone(), schedule.clone());
     let backing_up = setting::turned_by(&[ID], "backing-up", mistake, move |lane| {
-        let store =
-            std::env::temp_dir().join(format!("sabot-{}-{}-backups", std::process::id(), lane.index()));
-        vec![(of.service.clone(), settings(&of, &store))]
+        // Where that has no place, nothing is turned, and the proof is void.
+        let store = lane.files().and_then(|files| files.path("backups"));
+        store.map(|store| vec![(of.service.clone(), settings(&of, &store))]).unwrap_or_default()
     });
     let set: Arc<SetRules> = Arc::new(move |instance| {
         let (mark, (locks, looks)) = (schedule.lock.clone(), schedule.locks.clone());
