@@ -41,8 +41,13 @@ impl Order {
 
     /// As [`of`](Self::of), from another store.
     pub(super) fn from_store(store: &Path, job: &Job) -> Judgement<Self> {
-        let args = ["--store", &store.display().to_string(), "--job", &job.name].map(String::from);
-        Ok(Self { args: args.to_vec(), ..Self::with_terms(job.form, terms(job)?) })
+        let mut args =
+            ["--store", &store.display().to_string(), "--job", &job.name].map(String::from).to_vec();
+        if job.form == BackupForm::Physical {
+            // It holds every database of its server.
+            args.extend(["--smoke-on".to_owned(), job.database.clone()]);
+        }
+        Ok(Self { args, ..Self::with_terms(job.form, terms(job)?) })
     }
 
     /// Of a dump that somebody else made.
