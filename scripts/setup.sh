@@ -80,6 +80,8 @@ have cargo || {
   exit 1
 }
 
+"$here/setup-promtool.sh"
+
 look
 why=
 if [ ${#missing[@]} -gt 0 ]; then

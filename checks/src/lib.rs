@@ -5,10 +5,12 @@
 
 mod arena;
 mod delivery;
+mod held;
 mod leak;
 mod metrics;
 mod propagation;
 mod readiness;
+mod recovery;
 mod registry;
 mod sabotage;
 mod soak;

@@ -1,13 +1,13 @@
 //! Every check and every sabotage there is.
 
-use crate::{delivery, propagation, readiness};
+use crate::{delivery, propagation, readiness, recovery};
 use sabot_engine::{Check, Sabotage};
 use sabot_target::{Lane, Target};
 use std::sync::Arc;
 
 /// Every check, in the order of tracks.
 pub fn checks() -> Vec<Arc<Check<Lane>>> {
-    [readiness::checks(), delivery::checks(), propagation::checks()]
+    [recovery::checks(), readiness::checks(), delivery::checks(), propagation::checks()]
         .into_iter()
         .flatten()
         .map(Arc::new)
@@ -17,5 +17,11 @@ pub fn checks() -> Vec<Arc<Check<Lane>>> {
 /// Every sabotage that can be put on `target`; the do-nothing one is the caller's to add, since it names the chosen
 /// checks.
 pub fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
-    [readiness::sabotages(target), delivery::sabotages(target), propagation::sabotages(target)].concat()
+    [
+        recovery::sabotages(target),
+        readiness::sabotages(target),
+        delivery::sabotages(target),
+        propagation::sabotages(target),
+    ]
+    .concat()
 }

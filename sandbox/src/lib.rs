@@ -18,20 +18,25 @@
 //!
 //! - [`postgres`]: PostgreSQL servers. In tests, [`postgres::shared`] gives one per process.
 //! - [`leash`]: what holds them, of use for any process that must not outlive its supervisor.
+//! - [`Scratch`]: a folder for files alone, labelled and removed likewise.
 //! - [`gc()`]: removes what was left all the same.
 //!
 //! It downloads nothing, and needs Linux with util-linux and GNU coreutils: parent-death signals and `/proc` are how
 //! a server is bound to its owner.
 
 mod account;
+mod cache;
 mod folder;
 mod gc;
 mod label;
 pub mod leash;
 pub mod postgres;
 mod random;
+mod scratch;
 
 pub use account::Account;
+pub use cache::cache_folder;
 pub use folder::{Place, usual_places};
 pub use gc::{Collected, Removed, gc, gc_in};
 pub use label::{Expired, LABEL_FILE, Label, Owner};
+pub use scratch::Scratch;

@@ -1,6 +1,6 @@
 //! The services' binaries: found beside our own executable, and refused when they are of another build.
 
-use crate::TargetError;
+use crate::{TargetError, command};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -35,6 +35,11 @@ impl Binaries {
         Self { folder: folder.into() }
     }
 
+    /// Where they are.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The path of `program`, which may be a path itself.
     ///
     /// # Errors
@@ -50,22 +55,12 @@ impl Binaries {
     /// # Errors
     /// [`TargetError::NoBinary`]; [`TargetError::Command`] when it fails, or takes too long.
     pub async fn ask(&self, command_line: &[String]) -> Result<String, TargetError> {
-        let failed = |reason: String, log: &[u8]| TargetError::Command {
-            command: command_line.join(" "),
-            reason,
-            log: String::from_utf8_lossy(log).into_owned(),
-        };
-        let (program, args) = command_line.split_first().ok_or_else(|| failed("is empty".into(), b""))?;
+        let told = command_line.join(" ");
+        let empty = || TargetError::NoSuch { what: "a command", name: told.clone() };
+        let (program, args) = command_line.split_first().ok_or_else(empty)?;
         let mut command = Command::new(self.find(program)?);
-        command.args(args).env_clear().stdin(Stdio::null()).kill_on_drop(true);
-        let output = tokio::time::timeout(LIMIT, command.output())
-            .await
-            .map_err(|_| failed(format!("did not end within {LIMIT:?}"), b""))?
-            .map_err(TargetError::io(format!("starting {program}")))?;
-        if !output.status.success() {
-            return Err(failed(format!("ended with {}", output.status), &output.stderr));
-        }
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        command.args(args).env_clear().stdin(Stdio::null());
+        command::run(&mut command, &told, LIMIT).await
     }
 
     /// Refuses `program` unless it was built from the same sources as this crate.

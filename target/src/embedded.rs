@@ -2,6 +2,7 @@
 
 mod delivery;
 mod propagation;
+mod recovery;
 
 use crate::description::{
     Answer, BrevoAccount, Database, Lever, Levers, Reach, Readiness, Row, SchemaLever, Service, Shape,
@@ -38,6 +39,7 @@ pub(crate) fn target() -> Target {
             ("its lease", "2s"),
             ("its send limit", "1s"),
             ("its retries", FORWARDER_RETRY),
+            ("the limit of recovery time", "20s"),
         ]),
         databases: vec![
             Database {
@@ -64,6 +66,7 @@ pub(crate) fn target() -> Target {
         readiness: readiness(),
         delivery: delivery::delivery(),
         propagation: propagation::propagation(),
+        recovery: recovery::recovery(),
     }
 }
 

@@ -65,6 +65,19 @@ pub enum TargetError {
         /// The name.
         name: String,
     },
+    /// A file of the description is nowhere to be found.
+    #[error(
+        "the target's description names the file `{name}`, which lies neither above Sabot's executable nor above the working folder; start Sabot within the target's sources"
+    )]
+    NoFile {
+        /// The file or folder.
+        name: String,
+    },
+    /// Something was asked of a lane that was opened for files alone.
+    #[error(
+        "nothing runs on this lane, which was opened for files alone; a check that asks more of it must name its needs"
+    )]
+    FilesAlone,
     /// The throwaway PostgreSQL.
     #[error("the throwaway PostgreSQL failed")]
     Postgres(#[from] sabot_sandbox::postgres::Error),

@@ -7,7 +7,7 @@ use crate::instance::{Instance, Overrides, Parts, Wire};
 use crate::stand_in::StandIns;
 use crate::stock::template;
 use crate::wardrobe::{Dress, Wardrobe};
-use crate::{Binaries, Target, TargetError};
+use crate::{Binaries, Estate, Files, Target, TargetError};
 use futures_util::future::join_all;
 use sabot_sandbox::postgres::Server;
 use sabot_wire::http::{HttpWire, HttpWireOptions};
@@ -15,7 +15,8 @@ use sabot_wire::pg::{PgWire, PgWireOptions};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use tokio::sync::OnceCell;
 
 /// One whole target that runs.
 #[derive(Debug)]
@@ -23,12 +24,17 @@ pub struct Lane {
     index: usize,
     target: Arc<Target>,
     binaries: Binaries,
-    server: Arc<Server>,
+    /// None where it was opened for files alone.
+    server: Option<Arc<Server>>,
+    /// Copied when they are first asked for.
+    files: OnceLock<Files>,
     secrets: BTreeMap<String, String>,
     stand_ins: StandIns,
     services: BTreeMap<String, Instance>,
     client: reqwest::Client,
     wardrobe: Wardrobe,
+    /// Founded when it is first asked for.
+    estate: OnceCell<Estate>,
 }
 
 impl Lane {
@@ -40,22 +46,34 @@ impl Lane {
         server: Arc<Server>,
         secrets: BTreeMap<String, String>,
     ) -> Result<Self, TargetError> {
-        let stand_ins = StandIns::start(&target, &secrets).await?;
-        let client = client()?;
-        let mut lane = Self {
-            index,
-            target,
-            binaries,
-            server,
-            secrets,
-            stand_ins,
-            services: BTreeMap::new(),
-            client,
-            wardrobe: Wardrobe::default(),
-        };
+        let mut lane = Self::of_files(index, target, binaries)?;
+        lane.stand_ins = StandIns::start(&lane.target, &secrets).await?;
+        lane.secrets = secrets;
+        lane.server = Some(server);
         lane.make_databases().await?;
         lane.start_services().await?;
         Ok(lane)
+    }
+
+    /// With nothing that runs.
+    pub(crate) fn of_files(
+        index: usize,
+        target: Arc<Target>,
+        binaries: Binaries,
+    ) -> Result<Self, TargetError> {
+        Ok(Self {
+            index,
+            target,
+            binaries,
+            server: None,
+            files: OnceLock::new(),
+            secrets: BTreeMap::new(),
+            stand_ins: StandIns::default(),
+            services: BTreeMap::new(),
+            client: client()?,
+            wardrobe: Wardrobe::default(),
+            estate: OnceCell::new(),
+        })
     }
 
     /// Its number.
@@ -68,11 +86,28 @@ impl Lane {
         &self.target
     }
 
+    /// Its own copies of the files that the target's description names.
+    ///
+    /// # Errors
+    /// [`TargetError::Io`], when they can't be copied.
+    pub fn files(&self) -> Result<&Files, TargetError> {
+        if let Some(files) = self.files.get() {
+            return Ok(files);
+        }
+        let copied = Files::copy(&self.target.files(), &self.binaries)?;
+        Ok(self.files.get_or_init(|| copied))
+    }
+
+    fn server(&self) -> Result<&Arc<Server>, TargetError> {
+        self.server.as_ref().ok_or(TargetError::FilesAlone)
+    }
+
     /// The instance of `service` that every check shares.
     ///
     /// # Errors
-    /// [`TargetError::NoSuch`] when there is none.
+    /// [`TargetError::NoSuch`] when there is none; [`TargetError::FilesAlone`].
     pub fn service(&self, service: &str) -> Result<&Instance, TargetError> {
+        self.server()?;
         let none = || TargetError::NoSuch { what: "a service", name: service.to_owned() };
         self.services.get(service).ok_or_else(none)
     }
@@ -85,8 +120,9 @@ impl Lane {
     /// The stand-in with canned answers for an upstream.
     ///
     /// # Errors
-    /// [`TargetError::NoSuch`] when there is none.
+    /// [`TargetError::NoSuch`] when there is none; [`TargetError::FilesAlone`].
     pub fn stand_in(&self, name: &str) -> Result<&HttpWire, TargetError> {
+        self.server()?;
         self.stand_ins.canned(name)
     }
 
@@ -94,15 +130,16 @@ impl Lane {
     /// front of it; it sends none unless it is given a script or events.
     ///
     /// # Errors
-    /// [`TargetError::NoSuch`] when the target has no account with Brevo.
+    /// [`TargetError::NoSuch`] when the target has no account with Brevo; [`TargetError::FilesAlone`].
     pub fn brevo(&self) -> Result<&Brevo, TargetError> {
+        self.server()?;
         self.stand_ins.brevo()
     }
 
     /// Every credential that its services were started with.
     pub fn secrets(&self) -> Vec<String> {
         let mut secrets: Vec<_> = self.secrets.values().cloned().collect();
-        secrets.push(self.server.password().to_owned());
+        secrets.extend(self.server.iter().map(|server| server.password().to_owned()));
         secrets
     }
 
@@ -112,16 +149,19 @@ impl Lane {
     }
 
     /// The address of the target's database `name`, past the wires.
-    pub fn database_url(&self, name: &str) -> String {
-        self.server.url(&self.database_name(name))
+    ///
+    /// # Errors
+    /// [`TargetError::FilesAlone`].
+    pub fn database_url(&self, name: &str) -> Result<String, TargetError> {
+        Ok(self.server()?.url(&self.database_name(name)))
     }
 
     /// A connection to the target's database `name`, past the wires.
     ///
     /// # Errors
-    /// [`TargetError::Postgres`] when the server can't be reached.
+    /// [`TargetError::Postgres`] when the server can't be reached; [`TargetError::FilesAlone`].
     pub async fn database(&self, name: &str) -> Result<tokio_postgres::Client, TargetError> {
-        Ok(self.server.connect(&self.database_name(name)).await?)
+        Ok(self.server()?.connect(&self.database_name(name)).await?)
     }
 
     /// Starts a further instance of `service`, with wires of its own; it ends when it is stopped or dropped.
@@ -223,17 +263,33 @@ impl Lane {
         self.service(service)?.clear_wires().await
     }
 
+    /// What is backed up, and the store with its backups. The first who asks founds it, which takes some seconds.
+    ///
+    /// # Errors
+    /// [`TargetError`], with what the backup said that failed; [`TargetError::FilesAlone`].
+    pub async fn estate(&self) -> Result<&Estate, TargetError> {
+        self.server()?;
+        self.estate.get_or_try_init(|| Estate::found(&self.target, &self.binaries)).await
+    }
+
     /// The HTTP client with which services are asked.
     pub const fn client(&self) -> &reqwest::Client {
         &self.client
     }
 
-    /// Makes it as good as new: wires clear, stand-ins reset, databases remade, services restarted.
+    /// Makes it as good as new: files copied anew, wires clear, stand-ins reset, databases remade, services restarted.
     ///
     /// # Errors
     /// [`TargetError`]; the lane is then to be given up.
     pub async fn remake(&mut self) -> Result<(), TargetError> {
+        self.files.take();
+        if self.server.is_none() {
+            return Ok(());
+        }
         self.wardrobe = Wardrobe::default();
+        if let Some(estate) = self.estate.get() {
+            estate.reset()?;
+        }
         let stopped = std::mem::take(&mut self.services);
         join_all(stopped.into_values().map(Instance::stop)).await;
         self.stand_ins.reset();
@@ -243,21 +299,26 @@ impl Lane {
 
     /// Stops everything and drops the databases.
     pub async fn stop(mut self) {
+        if let Some(estate) = self.estate.take() {
+            estate.stop().await;
+        }
         let services = std::mem::take(&mut self.services);
         join_all(services.into_values().map(Instance::stop)).await;
+        let Some(server) = &self.server else { return };
         for database in &self.target.databases {
             let name = self.database_name(&database.name);
-            if let Err(error) = self.server.drop_database(&name).await {
+            if let Err(error) = server.drop_database(&name).await {
                 tracing::debug!(%name, %error, "a database goes with its server instead");
             }
         }
     }
 
     async fn make_databases(&self) -> Result<(), TargetError> {
+        let server = self.server()?;
         for database in &self.target.databases {
             let name = self.database_name(&database.name);
-            self.server.drop_database(&name).await?;
-            self.server.create_database_from(&name, &template(&database.name)).await?;
+            server.drop_database(&name).await?;
+            server.create_database_from(&name, &template(&database.name)).await?;
         }
         Ok(())
     }
@@ -346,9 +407,9 @@ impl Lane {
         let failed = || TargetError::io(format!("starting the wire {}", spec.name));
         let http = match &spec.to {
             Upstream::Database(name) => {
-                let server = SocketAddr::from((Ipv4Addr::LOCALHOST, self.server.port()));
+                let server = SocketAddr::from((Ipv4Addr::LOCALHOST, self.server()?.port()));
                 let wire = PgWire::start(PgWireOptions::to_tcp(server)).await?;
-                let url = self.database_url(name);
+                let url = self.database_url(name)?;
                 let url =
                     url.replace(&format!(":{}/", server.port()), &format!(":{}/", wire.address().port()));
                 return Ok((Wire::Postgres(wire), url));
@@ -376,7 +437,7 @@ impl Lane {
             Some(("secret", name)) => {
                 self.secrets.get(name).cloned().ok_or_else(|| none("a secret", name))?
             }
-            Some(("database", name)) => self.database_url(name),
+            Some(("database", name)) => self.database_url(name)?,
             _ => return Err(none("a template", template)),
         };
         Ok(format!("{before}{filled}{}", self.fill_in(after, wires)?))

@@ -13,9 +13,12 @@
 mod binaries;
 pub mod brevo;
 mod client;
+mod command;
 mod description;
 mod embedded;
 mod error;
+mod estate;
+mod files;
 mod instance;
 mod lane;
 mod process;
@@ -25,12 +28,15 @@ mod stock;
 mod wardrobe;
 
 pub use binaries::Binaries;
+pub use description::recovery::{BackupForm, Backups, DrillTerms, Job, Schedule};
 pub use description::{
-    Answer, BrevoAccount, Database, Delivery, Lever, Levers, Propagation, Reach, Readiness, Row, SchemaLever,
-    Service, Shape, StandIn, Target, Upstream, Wire as WireSpec, Words,
+    Answer, BrevoAccount, Database, Delivery, Lever, Levers, Propagation, Reach, Readiness, Recovery, Row,
+    SchemaLever, Service, Shape, StandIn, Target, Upstream, Wire as WireSpec, Words,
 };
-pub use description::{delivery, propagation};
+pub use description::{delivery, propagation, recovery};
 pub use error::TargetError;
+pub use estate::{Estate, Taken};
+pub use files::Files;
 pub use instance::{Instance, Overrides, Wire, is_paused};
 pub use lane::Lane;
 pub use sabot_sandbox::leash::Signal;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 /// The stand-ins of a lane by name.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct StandIns(BTreeMap<String, Running>);
 
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! What lanes share: the throwaway server, the template databases, and the binaries.
 
-use crate::{Binaries, Lane, Target, TargetError, random};
+use crate::{Binaries, Lane, Target, TargetError, command, random};
 use sabot_sandbox::postgres::{Options, Server};
 use std::collections::BTreeMap;
 use std::process::Stdio;
@@ -11,9 +11,6 @@ use tokio::sync::OnceCell;
 
 /// How long a migration may take.
 const MIGRATE_LIMIT: Duration = Duration::from_secs(60);
-
-/// How many of its last lines are told.
-const LOG_LINES: usize = 8;
 
 /// What lanes are made from.
 #[derive(Debug)]
@@ -47,6 +44,14 @@ impl Stock {
         Lane::start(index, self.target.clone(), self.binaries.clone(), server.clone(), secrets).await
     }
 
+    /// Opens a lane for files alone: nothing is started, and nothing but its files can be asked for.
+    ///
+    /// # Errors
+    /// [`TargetError`], when the system lacks the means for an HTTP client.
+    pub fn open_files(&self, index: usize) -> Result<Lane, TargetError> {
+        Lane::of_files(index, self.target.clone(), self.binaries.clone())
+    }
+
     async fn prepare(&self, tell: &(dyn Fn(&str) + Sync)) -> Result<Arc<Server>, TargetError> {
         for service in &self.target.services {
             self.binaries.same_build(&service.program).await?;
@@ -68,23 +73,8 @@ impl Stock {
             .split_first()
             .ok_or_else(|| TargetError::NoSuch { what: "a migration", name: String::new() })?;
         let mut command = Command::new(self.binaries.find(program)?);
-        command.args(args).env_clear().env(env, url).stdin(Stdio::null()).kill_on_drop(true);
-        let failed = |reason: String, log: String| TargetError::Command {
-            command: command_line.join(" "),
-            reason,
-            log,
-        };
-        let output = tokio::time::timeout(MIGRATE_LIMIT, command.output())
-            .await
-            .map_err(|_| failed(format!("did not end within {MIGRATE_LIMIT:?}"), String::new()))?
-            .map_err(TargetError::io(format!("starting {program}")))?;
-        if output.status.success() {
-            return Ok(());
-        }
-        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        let lines: Vec<_> = said.lines().collect();
-        let last = lines[lines.len().saturating_sub(LOG_LINES)..].join("\n");
-        Err(failed(format!("ended with {}", output.status), last))
+        command.args(args).env_clear().env(env, url).stdin(Stdio::null());
+        command::run(&mut command, &command_line.join(" "), MIGRATE_LIMIT).await.map(drop)
     }
 }
 

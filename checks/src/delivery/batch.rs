@@ -185,7 +185,7 @@ impl Counts {
 
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     let delivery = &target.delivery;
-    let column = super::sql::ident(&delivery.events.event);
+    let column = crate::sql::ident(&delivery.events.event);
     let takes_along = format!(
         "IF {} IS NULL THEN RAISE EXCEPTION 'an event of another sort'; END IF;",
         classified(delivery, &format!("NEW.{column}"))

@@ -4,9 +4,9 @@
 use super::desk::Desk;
 use super::event::Event;
 use super::law::Expected;
-use super::sql::{ident, literal};
 use super::tamper::on_ledger;
 use crate::sabotage::trigger;
+use crate::sql::{ident, literal};
 use sabot_engine::{CannotTell, Check, Cx, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_target::{Lane, Target};
 use serde_json::Value;

@@ -2,10 +2,10 @@
 //! seen to have landed.
 
 use super::outbox::Outbox;
-use super::sql::ident;
 use crate::sabotage::reaction::Requests;
 use crate::sabotage::rules::Knock;
 use crate::sabotage::trigger::Trigger;
+use crate::sql::ident;
 use sabot_target::Delivery;
 use sabot_wire::http::Match;
 use std::sync::Arc;

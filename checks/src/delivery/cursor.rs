@@ -3,10 +3,10 @@
 use super::cause::knock;
 use super::desk::connect;
 use super::outbox::{Mail, Outbox, PATIENCE};
-use super::sql::{ident, literal};
 use super::tamper::on_ledger;
 use crate::sabotage::rules::{self, MakeRules, SetRules};
 use crate::sabotage::trigger::{self, Trigger};
+use crate::sql::{ident, literal};
 use sabot_engine::{
     CannotTell, Check, Context as _, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing, Sort,
 };

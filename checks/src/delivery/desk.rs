@@ -2,7 +2,8 @@
 //! front of the target, reads what became of them, and takes its rows away again.
 
 use super::post::{self, Reply};
-use super::sql::{accepted_columns, ident, ledger_of};
+use super::sql::{accepted_columns, ledger_of};
+use crate::sql::ident;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use sabot_engine::{Context as _, Judgement};
 use sabot_target::{Delivery, Instance, Lane};

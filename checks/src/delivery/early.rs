@@ -3,9 +3,10 @@
 use super::desk::{Desk, Row};
 use super::event::{Event, bare};
 use super::law::{Expected, sketch_row};
-use super::sql::{ident, literal};
 use super::tamper::on_ledger;
+use crate::held;
 use crate::sabotage::trigger;
+use crate::sql::{ident, literal};
 use futures_util::future;
 use sabot_engine::{CannotTell, Check, Context as _, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_target::{Lane, Target};
@@ -14,7 +15,7 @@ use sabot_wire::http::{HeldRequest, Match, Response, Rule};
 use sabot_wire::pg::{self, ErrorResponse, Execution, HoldAt};
 use serde_json::Value;
 use std::time::Duration;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 pub(super) const ID: &str = "delivery.early";
 
@@ -80,14 +81,14 @@ async fn while_held(
     let forwarder = &delivery.forwarder;
     let mut message = desk.unknown();
     send(desk, &message.recipient).await?;
-    let silent = || CannotTell::new(format!("{} sent nothing within {PATIENCE:?}", forwarder.service));
-    let answer = timeout(PATIENCE, answers.next()).await.ok().flatten().ok_or_else(silent)?;
+    let silent = format!("{} sent nothing within {PATIENCE:?}", forwarder.service);
+    let answer = held::next(&mut answers, PATIENCE, silent).await?;
     message.id = answered_id(desk, answer.message())?;
     let mut waiting = (Some(answer), None);
     if held == Held::Insert {
         drop(waiting.0.take());
-        let unwritten = || CannotTell::new("the forwarder never wrote its ledger row");
-        waiting.1 = Some(timeout(PATIENCE, inserts.next()).await.ok().flatten().ok_or_else(unwritten)?);
+        let unwritten = "the forwarder never wrote its ledger row";
+        waiting.1 = Some(held::next(&mut inserts, PATIENCE, unwritten).await?);
     }
     let what = if held == Held::Answer { "the provider's answer" } else { "the insert of the row" };
     let events = events(desk);

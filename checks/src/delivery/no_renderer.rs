@@ -2,9 +2,9 @@
 
 use super::cause::before_audit;
 use super::outbox::{Entry, Mail, Outbox, PATIENCE, emailing, recipient};
-use super::sql::{ident, literal};
 use super::tamper::on_ledger;
 use crate::sabotage::trigger;
+use crate::sql::{ident, literal};
 use sabot_engine::{CannotTell, Check, Context as _, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_target::{Lane, Target};
 use serde_json::{Map, Value};

@@ -3,9 +3,9 @@
 use super::desk::{Desk, Message};
 use super::event::Event;
 use super::law::{Dice, Expected, permutations};
-use super::sql::ident;
 use super::tamper::{after_arrival, before_storing, classified, of_event, on_ledger};
 use crate::sabotage::trigger;
+use crate::sql::ident;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_target::{Delivery, Lane, Target};

@@ -2,7 +2,7 @@
 //! asked, what it took, and what the ledger says of it.
 
 use super::desk::{connect, delivery};
-use super::sql::ident;
+use crate::sql::ident;
 use sabot_engine::{CannotTell, Context as _, Judgement};
 use sabot_target::brevo::{Brevo, Call};
 use sabot_target::delivery::{AuditKind, Forwarder};

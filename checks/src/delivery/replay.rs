@@ -135,9 +135,9 @@ impl Snapshot {
 
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     let delivery = &target.delivery;
-    let ledger = super::sql::ident(&delivery.ledger.table);
+    let ledger = crate::sql::ident(&delivery.ledger.table);
     let (stamp, sent_at) =
-        (super::sql::ident(&delivery.ledger.delivered_at), super::sql::ident(&delivery.ledger.sent_at));
+        (crate::sql::ident(&delivery.ledger.delivered_at), crate::sql::ident(&delivery.ledger.sent_at));
     let of = of_event(delivery);
     let at_commit = |name: &str, mistake: &str, body: String| {
         trigger::at_commit(&[ID], name, mistake, &after_arrival(delivery, body))
@@ -181,10 +181,10 @@ fn duplicate_is_an_error(delivery: &Delivery) -> Sabotage<Lane> {
         [&delivery.events.provider_id, &delivery.events.event, &delivery.events.event_time],
     );
     let same: Vec<_> =
-        key.into_iter().map(|column| format!("there.{0} = NEW.{0}", super::sql::ident(column))).collect();
+        key.into_iter().map(|column| format!("there.{0} = NEW.{0}", crate::sql::ident(column))).collect();
     let body = format!(
         "IF EXISTS (SELECT FROM {} AS there WHERE {}) THEN RAISE EXCEPTION 'a duplicate'; END IF;",
-        super::sql::ident(&events.table),
+        crate::sql::ident(&events.table),
         same.join(" AND "),
     );
     let mistake = "a duplicate is an error, and the provider repeats it until it gives up on the webhook";

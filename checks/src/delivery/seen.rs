@@ -3,8 +3,8 @@
 use super::desk::delivery;
 use super::metrics::{labelled, metric};
 use super::post;
-use super::sql::{ident, literal};
 use crate::sabotage::metrics;
+use crate::sql::{ident, literal};
 use sabot_engine::{CannotTell, Context as _, Cx, Finding, Judgement, Sabotage};
 use sabot_target::{Delivery, Lane, Target};
 use serde_json::Value;

@@ -4,9 +4,9 @@
 use super::event::documented;
 use super::outbox::{Entry, Mail, Outbox};
 use super::seen::{self, Gauge, age, follows, listed, of_last_day, unmeasured};
-use super::sql::{ident, literal};
 use super::tamper::{before_storing, events_in, on_ledger};
 use crate::sabotage::trigger;
+use crate::sql::{ident, literal};
 use sabot_engine::{CannotTell, Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_target::brevo::{Brevo, Kind, Script, Settings};
 use sabot_target::{Lane, Target};

@@ -1,8 +1,7 @@
 //! Reading ledger and stored events by the names of the target's description.
 
 use super::desk::{Row, Stored};
-use crate::sql::micros;
-pub(crate) use crate::sql::{ident, literal};
+use crate::sql::{ident, micros};
 use sabot_engine::{Context as _, Judgement};
 use sabot_target::Delivery;
 use sabot_target::delivery::Ledger;

@@ -3,9 +3,9 @@
 use super::desk::Desk;
 use super::event::Event;
 use super::law::sketch_row;
-use super::sql::{ident, literal};
 use super::tamper::{after_arrival, answers, before_storing, classified, of_event};
 use crate::sabotage::trigger;
+use crate::sql::{ident, literal};
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_target::{Delivery, Lane, Target};
 use serde_json::Value;

@@ -1,10 +1,10 @@
 //! The sabotage that lets an event be stored twice: the unique key is gone, and the statement no longer minds.
 
-use super::sql::ident;
 use super::tamper;
 use crate::sabotage::composed::composed;
 use crate::sabotage::rules::{self, MakeRules, SetRules};
 use crate::sabotage::schema;
+use crate::sql::ident;
 use sabot_engine::{Sabotage, Sort};
 use sabot_target::delivery::EventStore;
 use sabot_target::{Lane, SchemaLever, Target};
@@ -30,7 +30,7 @@ fn lever(target: &Target) -> SchemaLever {
         change: format!("ALTER TABLE {table} DROP CONSTRAINT {once}"),
         look: format!(
             "SELECT NOT EXISTS (SELECT FROM pg_constraint WHERE conname = {})",
-            super::sql::literal(&events.once)
+            crate::sql::literal(&events.once)
         ),
         undo: format!(
             "DELETE FROM {table} AS one USING {table} AS other \

@@ -5,6 +5,7 @@ mod sabotages;
 use super::desk::{Desk, PATIENCE};
 use super::downstream::{StandIn, applied};
 use super::queue::Subject;
+use crate::held;
 use crate::sql::ident;
 use futures_util::future::join;
 use sabot_engine::{CannotTell, Check, Context as _, Cx, Finding, Judgement, Level, Need, Sharing};
@@ -202,8 +203,7 @@ async fn killed(cx: &Cx<'_, Lane>, desk: &Desk<'_>, change: &Change, step: &Step
     let (rule, mut hold) = step.rule().hold(at);
     let rule = wire.set(rule).await?;
     let killing = async {
-        let held = timeout(PATIENCE, hold.next()).await.ok().flatten();
-        let held = held.ok_or_else(|| CannotTell::new("the change never came to its commit"))?;
+        let held = held::next(&mut hold, PATIENCE, "the change never came to its commit").await?;
         instance.signal(Signal::KILL).await?;
         let ended = timeout(PATIENCE, instance.exited()).await;
         held.cut();

@@ -1,6 +1,7 @@
 //! Runners as checks handle them: several at once, held before a claim, killed and started again.
 
 use super::desk::{Desk, PATIENCE};
+use crate::held;
 use futures_util::future::try_join_all;
 use sabot_engine::{CannotTell, Judgement};
 use sabot_target::{Instance, Signal};
@@ -30,8 +31,7 @@ impl<'a> Desk<'a> {
         let claim = Match::literal(&self.propagation.marks.claim);
         let (rule, mut hold) = Rule::on(claim).hold(HoldAt::Before);
         let rule = wire.set(rule).await?;
-        let held = timeout(PATIENCE, hold.next()).await.ok().flatten();
-        let held = held.ok_or_else(|| CannotTell::new("the runner never came to a claim"))?;
+        let held = held::next(&mut hold, PATIENCE, "the runner never came to a claim").await?;
         Ok(Halted { rule, _kept: (held, hold) })
     }
 

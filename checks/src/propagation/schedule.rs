@@ -4,15 +4,15 @@ use super::cause::{durations, has_failed, on_queue, runner_with};
 use super::desk::{Desk, PATIENCE};
 use super::downstream::{StandIn, unavailable};
 use super::queue::{Row, sketch};
+use crate::held;
 use crate::sabotage::trigger;
 use crate::sql::ident;
-use sabot_engine::{CannotTell, Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
+use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_target::propagation::Runner;
 use sabot_target::{Instance, Lane, Target};
 use sabot_wire::http::{Match, Rule};
 use std::ops::RangeInclusive;
 use std::time::Duration;
-use tokio::time::timeout;
 
 pub(super) const ID: &str = "propagation.schedule";
 
@@ -165,8 +165,7 @@ async fn lease(cx: &Cx<'_, Lane>, desk: &Desk<'_>, further: &Instance) -> Judgem
     let rule = further.http(&runner.downstream_wire)?.set(rule);
     let before = desk.now().await?;
     let id = desk.insert_one(desk.due(&subject)?).await?;
-    let call = timeout(PATIENCE, held.next()).await.ok().flatten();
-    let call = call.ok_or_else(|| CannotTell::new("an instance at its default settings called nobody"))?;
+    let call = held::next(&mut held, PATIENCE, "an instance at its default settings called nobody").await?;
     let after = desk.now().await?;
     let rows = desk.rows(&[id]).await?;
     call.release();

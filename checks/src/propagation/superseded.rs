@@ -4,6 +4,7 @@ use super::cause::{on_queue, on_statements};
 use super::desk::{Desk, PATIENCE};
 use super::downstream::{StandIn, applied, unavailable};
 use super::queue::{Row, Subject, sketch};
+use crate::held;
 use crate::sabotage::trigger;
 use crate::sql::ident;
 use sabot_engine::{CannotTell, Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
@@ -139,8 +140,7 @@ impl Scene<'_, '_> {
         let (rule, mut hold) = http::Rule::on(http::Match::path(path)).hold_request();
         let rule = wire.set(rule);
         let older = desk.insert_one(desk.due(&subject)?.tier(self.older)).await?;
-        let held = timeout(PATIENCE, hold.next()).await.ok().flatten();
-        let held = held.ok_or_else(|| CannotTell::new("the runner called nobody"))?;
+        let held = held::next(&mut hold, PATIENCE, "the runner called nobody").await?;
         let newer = desk.insert_one(desk.due(&subject)?.tier(self.newer)).await?;
         desk.looks(desk.worker()?, LOOKS).await?;
         self.cx.examined(1);

@@ -1,6 +1,7 @@
 //! How defects are put on a lane: the building blocks that the tracks' sabotages are made of.
 
 pub(crate) mod composed;
+pub(crate) mod edit;
 pub(crate) mod file;
 pub(crate) mod json;
 pub(crate) mod metrics;

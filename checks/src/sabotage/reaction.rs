@@ -1,10 +1,12 @@
-//! Sabotage that reacts: while a request of a service is held on its wire, what the faulty program would have done by
-//! then is done by SQL.
+//! Sabotage that reacts: while a request of a service, or its answer, is held on a wire, what the faulty program would
+//! have done by then is done by SQL.
 
 use super::rules::{self, Knock, MakeRules, SetRules};
 use sabot_engine::{Context as _, Judgement, Sabotage, Sort};
-use sabot_target::Lane;
-use sabot_wire::http::{Match, Request, Rule};
+use sabot_target::{Instance, Lane, TargetError};
+use sabot_wire::hold::Hold;
+use sabot_wire::http::{HeldRequest, Match, Request, Response, Rule};
+use sabot_wire::rule::Tally;
 use std::sync::Arc;
 
 /// Where requests are held.
@@ -25,36 +27,17 @@ pub(crate) fn before_requests(
     name: &str,
     mistake: &str,
     requests: &Requests,
-    (database, statement): (&str, String),
+    statement: (&str, String),
     of: impl Fn(&Request) -> Option<String> + Send + Sync + 'static,
     knock: Arc<Knock>,
 ) -> Sabotage<Lane> {
-    let (database, of, statement) = (database.to_owned(), Arc::new(of), Arc::new(statement));
-    let (wire, on) = (requests.wire.clone(), requests.on.clone());
-    let make: Arc<MakeRules> = Arc::new(move |lane| {
-        let (wire, on, url) = (wire.clone(), on.clone(), lane.database_url(&database));
-        let (of, statement) = (of.clone(), statement.clone());
-        let set: Arc<SetRules> = Arc::new(move |instance| {
-            let (rule, mut held) = Rule::on(on.clone()).hold_request();
-            let tally = instance.http(&wire).map(|wire| wire.set(rule).tally().clone());
-            let (of, statement, url) = (of.clone(), statement.clone(), url.clone());
-            Box::pin(async move {
-                let tally = tally?;
-                // It ends with its rule.
-                tokio::spawn(async move {
-                    while let Some(held) = held.next().await {
-                        if let Some(parameter) = of(&held.message().request) {
-                            // Where it can't be done the check stays green, and the proof says so.
-                            drop(run(&url, &statement, &parameter).await);
-                        }
-                        held.release();
-                    }
-                });
-                Ok(vec![tally])
-            })
-        });
-        set
-    });
+    let held = requests.clone();
+    let hold = move |instance: &Instance| {
+        let (rule, hold) = Rule::on(held.on.clone()).hold_request();
+        Ok((instance.http(&held.wire)?.set(rule).tally().clone(), hold))
+    };
+    let of = move |held: &HeldRequest| of(&held.request);
+    let make = reacting(Arc::new(hold), statement, Arc::new(of));
     rules::knocked(turns_red, name, mistake, (Sort::Http, &requests.service), knock, make)
 }
 
@@ -63,47 +46,72 @@ pub(crate) fn before_requests(
 pub(crate) struct Answers {
     /// The service that gives them.
     pub(crate) service: String,
-    /// How the paths begin that are asked for.
-    pub(crate) prefix: String,
+    /// To which requests.
+    pub(crate) on: Match,
 }
 
 /// Runs a statement in `database` when a request has been answered with success, before the answer is given to whoever
-/// asked. `of` gives the statement's one parameter, a text, from the path; a request without it passes.
+/// asked. `of` gives the statement's one parameter, a text; a request without it passes.
 pub(crate) fn after_answers(
     turns_red: &[&'static str],
     name: &str,
     mistake: &str,
     answers: &Answers,
-    (database, statement): (&str, String),
-    of: impl Fn(&str) -> Option<String> + Send + Sync + 'static,
+    statement: (&str, String),
+    of: impl Fn(&Request) -> Option<String> + Send + Sync + 'static,
     knock: Arc<Knock>,
 ) -> Sabotage<Lane> {
-    let (database, of, statement) = (database.to_owned(), Arc::new(of), Arc::new(statement));
-    let prefix = answers.prefix.clone();
-    let make: Arc<MakeRules> = Arc::new(move |lane| {
-        let (prefix, url) = (prefix.clone(), lane.database_url(&database));
+    let on = answers.on.clone();
+    let hold = move |instance: &Instance| {
+        let (rule, hold) = Rule::on(on.clone()).hold_response();
+        Ok((instance.inbound().set(rule).tally().clone(), hold))
+    };
+    let of = move |held: &HeldRequest| {
+        let succeeded = held.response.as_ref().is_some_and(|answer| answer.status < 300);
+        of(&held.request).filter(|_| succeeded)
+    };
+    let make = reacting(Arc::new(hold), statement, Arc::new(of));
+    rules::knocked(turns_red, name, mistake, (Sort::Http, &answers.service), knock, make)
+}
+
+/// Holds messages of one instance.
+type SetHold = dyn Fn(&Instance) -> Result<(Tally, Hold<HeldRequest, Response>), TargetError> + Send + Sync;
+
+/// The parameter of the statement that a held message asks for.
+type Parameter = dyn Fn(&HeldRequest) -> Option<String> + Send + Sync;
+
+fn reacting(hold: Arc<SetHold>, (database, statement): (&str, String), of: Arc<Parameter>) -> Arc<MakeRules> {
+    let (database, statement) = (database.to_owned(), Arc::new(statement));
+    Arc::new(move |lane| {
+        let (hold, url) = (hold.clone(), lane.database_url(&database).ok());
         let (of, statement) = (of.clone(), statement.clone());
         let set: Arc<SetRules> = Arc::new(move |instance| {
-            let (rule, mut held) = Rule::on(Match::prefix(&prefix)).hold_response();
-            let tally = instance.inbound().set(rule).tally().clone();
+            let held = hold(instance);
             let (of, statement, url) = (of.clone(), statement.clone(), url.clone());
-            // It ends with its rule.
-            tokio::spawn(async move {
-                while let Some(held) = held.next().await {
-                    let succeeded =
-                        held.message().response.as_ref().is_some_and(|answer| answer.status < 300);
-                    if let Some(parameter) = of(held.message().request.path()).filter(|_| succeeded) {
-                        // Where it can't be done the check stays green, and the proof says so.
-                        drop(run(&url, &statement, &parameter).await);
-                    }
-                    held.release();
-                }
-            });
-            Box::pin(async { Ok(vec![tally]) })
+            Box::pin(async move {
+                let ((tally, hold), url) = (held?, url.ok_or(TargetError::FilesAlone)?);
+                // It ends with its rule.
+                tokio::spawn(react(hold, url, statement, of));
+                Ok(vec![tally])
+            })
         });
         set
-    });
-    rules::knocked(turns_red, name, mistake, (Sort::Http, &answers.service), knock, make)
+    })
+}
+
+async fn react(
+    mut hold: Hold<HeldRequest, Response>,
+    url: String,
+    statement: Arc<String>,
+    of: Arc<Parameter>,
+) {
+    while let Some(held) = hold.next().await {
+        if let Some(parameter) = of(held.message()) {
+            // Where it can't be done the check stays green, and the proof says so.
+            drop(run(&url, &statement, &parameter).await);
+        }
+        held.release();
+    }
 }
 
 async fn run(url: &str, statement: &str, parameter: &str) -> Judgement {

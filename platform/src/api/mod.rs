@@ -39,7 +39,7 @@ pub fn main() -> ExitCode {
         Err(code) => return code,
     };
     match cli.command {
-        Some(Command::Migrate) => match cli.settle_database() {
+        Some(Command::Migrate) => match cli.database.settle_alone("sabot-api") {
             Ok(database) => migrate_now(&database),
             Err(problems) => refuse(&problems),
         },

@@ -1,6 +1,5 @@
 //! The api's settings.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
@@ -10,7 +9,7 @@ use sabot_readiness::Criticality;
 use crate::db::DatabaseSettings;
 use crate::service::VERSION;
 use crate::settings::{
-    AcceptedArgs, ArtifactStoreArgs, BrevoArgs, Common, CommonArgs, DatabaseArgs, Declared, Problems,
+    AcceptedArgs, ArtifactStoreArgs, BrevoArgs, Common, CommonArgs, Declared, PlatformDatabaseArgs, Problems,
     ProvisionerArgs, Secret, Upstream, WebhookArgs, WebhookSettings,
 };
 use crate::upstreams::{ARTIFACT_STORE, BREVO, PLATFORM_DB};
@@ -33,15 +32,8 @@ pub struct Cli {
     pub command: Option<Command>,
     #[command(flatten)]
     common: CommonArgs,
-    /// The platform's database; best given by environment or file, for it holds a password
-    #[arg(long, env = "SABOT_DATABASE_URL", value_name = "URL", hide_env_values = true, global = true)]
-    database_url: Option<String>,
-    /// A file with that connection string
-    #[arg(long, env = "SABOT_DATABASE_URL_FILE", value_name = "FILE", global = true)]
-    database_url_file: Option<PathBuf>,
-    /// The most connections to the database at once; readiness has one of its own besides
-    #[arg(long, env = "SABOT_POOL_SIZE", value_name = "N", default_value = "10")]
-    pool_size: String,
+    #[command(flatten)]
+    pub(super) database: PlatformDatabaseArgs,
     /// Bring the schema up to date at the start, in the background, again and again until it is done
     #[arg(long, env = "SABOT_MIGRATE", value_parser = BoolishValueParser::new())]
     migrate: bool,
@@ -85,7 +77,7 @@ impl Cli {
     pub fn settle(&self) -> Result<Settings, Problems> {
         let mut problems = Problems::default();
         let common = self.common.settle(DECLARED, &mut problems);
-        let database = self.database().settle("sabot-api", &mut problems);
+        let database = self.database.settle("sabot-api", &mut problems);
         let provisioner = self.provisioner.settle(&mut problems);
         let brevo = self.brevo.settle(&mut problems);
         let webhook = self.webhook.settle(&mut problems);
@@ -107,25 +99,6 @@ impl Cli {
             })
         };
         problems.settle(whole())
-    }
-
-    /// Checks only what `migrate` needs.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it.
-    pub fn settle_database(&self) -> Result<DatabaseSettings, Problems> {
-        let mut problems = Problems::default();
-        let database = self.database().settle("sabot-api", &mut problems);
-        problems.settle(database)
-    }
-
-    fn database(&self) -> DatabaseArgs<'_> {
-        DatabaseArgs {
-            flag: "database-url",
-            url: self.database_url.as_deref(),
-            file: self.database_url_file.as_ref(),
-            pool_size: &self.pool_size,
-        }
     }
 }
 

@@ -95,6 +95,43 @@ impl CommonArgs {
     }
 }
 
+/// The flags of the platform's database.
+#[derive(Debug, Clone, Args)]
+pub struct PlatformDatabaseArgs {
+    /// The platform's database; best given by environment or file, for it holds a password
+    #[arg(long, env = "SABOT_DATABASE_URL", value_name = "URL", hide_env_values = true, global = true)]
+    pub database_url: Option<String>,
+    /// A file with that connection string
+    #[arg(long, env = "SABOT_DATABASE_URL_FILE", value_name = "FILE", global = true)]
+    pub database_url_file: Option<PathBuf>,
+    /// The most connections to it at once, besides readiness' own one and the worker's for its loops
+    #[arg(long, env = "SABOT_POOL_SIZE", value_name = "N", default_value = "10")]
+    pub pool_size: String,
+}
+
+impl PlatformDatabaseArgs {
+    /// Checks them.
+    pub fn settle(&self, service: &'static str, problems: &mut Problems) -> Option<DatabaseSettings> {
+        let args = DatabaseArgs {
+            flag: "database-url",
+            url: self.database_url.as_deref(),
+            file: self.database_url_file.as_ref(),
+            pool_size: &self.pool_size,
+        };
+        args.settle(service, problems)
+    }
+
+    /// Checks them alone, for what needs nothing else.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn settle_alone(&self, service: &'static str) -> Result<DatabaseSettings, Problems> {
+        let mut problems = Problems::default();
+        let database = self.settle(service, &mut problems);
+        problems.settle(database)
+    }
+}
+
 /// The flags of a service's database, whatever that setting is called.
 #[derive(Debug, Clone, Copy)]
 pub struct DatabaseArgs<'a> {

@@ -15,7 +15,7 @@ mod secret;
 mod upstream;
 
 pub use backup::{BackupArgs, BackupSettings, Due};
-pub use common::{Common, CommonArgs, DatabaseArgs};
+pub use common::{Common, CommonArgs, DatabaseArgs, PlatformDatabaseArgs};
 pub use delivery::{AcceptedArgs, DEFAULT_FROM, EmailSettings, ForwarderArgs, WebhookArgs, WebhookSettings};
 pub use duration::parse_duration;
 pub use problem::{Problem, Problems};

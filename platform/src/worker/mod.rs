@@ -32,7 +32,7 @@ pub fn main() -> ExitCode {
     match &cli.command {
         Some(Command::Kinds { format }) => return registry::print(*format),
         Some(Command::DeadLetters { command }) => {
-            return match cli.settle_database() {
+            return match cli.database.settle_alone("sabot-worker") {
                 Ok(database) => dead_letters::run(command, &database),
                 Err(problems) => refuse(&problems),
             };

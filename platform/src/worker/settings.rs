@@ -1,6 +1,5 @@
 //! The worker's settings.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -9,9 +8,9 @@ use sabot_readiness::Criticality;
 use crate::db::DatabaseSettings;
 use crate::service::VERSION;
 use crate::settings::{
-    AcceptedArgs, ArtifactStoreArgs, BackupArgs, BackupSettings, BrevoArgs, Common, CommonArgs, DatabaseArgs,
-    Declared, EmailSettings, ForwarderArgs, Problems, PropagationArgs, PropagationSettings, ProvisionerArgs,
-    Secret, Upstream,
+    AcceptedArgs, ArtifactStoreArgs, BackupArgs, BackupSettings, BrevoArgs, Common, CommonArgs, Declared,
+    EmailSettings, ForwarderArgs, PlatformDatabaseArgs, Problems, PropagationArgs, PropagationSettings,
+    ProvisionerArgs, Secret, Upstream,
 };
 use crate::upstreams::{ARTIFACT_STORE, BREVO, PLATFORM_DB};
 
@@ -33,15 +32,8 @@ pub struct Cli {
     pub command: Option<Command>,
     #[command(flatten)]
     common: CommonArgs,
-    /// The platform's database; best given by environment or file, for it holds a password
-    #[arg(long, env = "SABOT_DATABASE_URL", value_name = "URL", hide_env_values = true, global = true)]
-    database_url: Option<String>,
-    /// A file with that connection string
-    #[arg(long, env = "SABOT_DATABASE_URL_FILE", value_name = "FILE", global = true)]
-    database_url_file: Option<PathBuf>,
-    /// The most connections at once to read what is propagated; the runner has up to six, and readiness one, besides
-    #[arg(long, env = "SABOT_POOL_SIZE", value_name = "N", default_value = "10")]
-    pool_size: String,
+    #[command(flatten)]
+    pub(super) database: PlatformDatabaseArgs,
     #[command(flatten)]
     propagation: PropagationArgs,
     #[command(flatten)]
@@ -144,7 +136,7 @@ impl Cli {
         let grace = common.as_ref().map(|common| common.shutdown_grace);
         let propagation = self.propagation.settle(grace, &mut problems);
         let provisioner = self.provisioner.settle(&mut problems);
-        let database = self.database().settle("sabot-worker", &mut problems);
+        let database = self.database.settle("sabot-worker", &mut problems);
         let brevo = self.brevo.settle(&mut problems);
         let email = self.forwarder.settle(&mut problems);
         let accepted_too_long = self.accepted.settle(&mut problems);
@@ -167,25 +159,6 @@ impl Cli {
             })
         };
         problems.settle(whole())
-    }
-
-    /// Checks only what the commands about dead letters need.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it.
-    pub fn settle_database(&self) -> Result<DatabaseSettings, Problems> {
-        let mut problems = Problems::default();
-        let database = self.database().settle("sabot-worker", &mut problems);
-        problems.settle(database)
-    }
-
-    fn database(&self) -> DatabaseArgs<'_> {
-        DatabaseArgs {
-            flag: "database-url",
-            url: self.database_url.as_deref(),
-            file: self.database_url_file.as_ref(),
-            pool_size: &self.pool_size,
-        }
     }
 }
 

@@ -49,7 +49,7 @@ async fn describe(lane: &Lane) -> Result<(), TargetError> {
         println!("  {:<12} {}  (past the wire: http://{direct})", instance.service(), instance.url(""));
     }
     for database in &lane.target().databases {
-        println!("  {:<12} {}", database.name, lane.database_url(&database.name));
+        println!("  {:<12} {}", database.name, lane.database_url(&database.name)?);
     }
     for (name, value) in lane.credentials() {
         println!("  {name:<22} {value}");

@@ -1,7 +1,7 @@
 //! Names come from the target: no string literal of the judges equals one of the default target's names.
 
 use sabot_target::propagation::DeclaredKinds;
-use sabot_target::{Delivery, Propagation, Target};
+use sabot_target::{Delivery, Propagation, Recovery, Target};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -50,6 +50,7 @@ fn names() -> BTreeSet<String> {
     }
     names.extend(delivery_names(&target.delivery));
     names.extend(propagation_names(&target.propagation));
+    names.extend(recovery_names(&target.recovery));
     // What is not there (a database without a migration) is named by nothing.
     names.remove("");
     names
@@ -132,6 +133,18 @@ fn propagation_names(propagation: &Propagation) -> Vec<String> {
         marks.fence.iter().collect(),
     ];
     single.concat().into_iter().filter(|name| !COMMON.contains(&name.as_str())).cloned().collect()
+}
+
+/// Every name in the description of recovery.
+fn recovery_names(recovery: &Recovery) -> Vec<String> {
+    let alerts = &recovery.alerts;
+    let single = [
+        alerts.prometheus.iter().chain(&alerts.newrelic).chain(&alerts.jobs).collect(),
+        [&alerts.metric, &alerts.job_label, &alerts.severity_label].to_vec(),
+        [&alerts.warning.severity, &alerts.critical.severity].to_vec(),
+        alerts.labels.iter().flat_map(|(name, value)| [name, value]).collect(),
+    ];
+    single.concat().into_iter().cloned().collect()
 }
 
 /// The contents of every plain string literal of a source file, its tests and comments left out.

@@ -1,6 +1,6 @@
 //! The program as a user meets it: exit codes and messages.
 
-use super::running::Running;
+use super::running::{Running, folders_of};
 use std::path::Path;
 
 /// What a run of the program came to.
@@ -93,6 +93,31 @@ fn without_postgresql_the_checks_are_skipped_with_the_remedy() {
     let allowed = sabot_with(&["run", "readiness", "--allow-skips", "services"], &env);
     assert_eq!(allowed.code, 0, "{}", allowed.text);
     assert!(allowed.text.contains("of them allowed"), "{}", allowed.text);
+}
+
+#[test]
+fn with_files_alone_nothing_is_started_and_no_postgresql_is_needed() {
+    let empty = tempfile::tempdir().unwrap();
+    let folder = empty.path().to_str().unwrap();
+    // No program is to be found at all, and no cache can be made.
+    let env = [("SABOT_POSTGRES_BIN", folder), ("PATH", ""), ("SABOT_CACHE_DIR", "/proc/none")];
+    let mut running =
+        Running::start_program(Path::new(env!("CARGO_BIN_EXE_sabot")), &["run", "--with", "files"], &env);
+    let owner = running.id();
+    let (status, text) = running.end();
+    assert_eq!(status.code(), Some(0), "{text}");
+    assert!(text.contains("recovery.alert.prometheus") && text.contains("0 unverified, 0 skipped"), "{text}");
+    assert_eq!(folders_of(owner), Vec::<std::path::PathBuf>::new(), "the lanes' copies are gone");
+}
+
+#[test]
+fn a_sabotage_of_a_file_never_touches_the_real_one() {
+    let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/prometheus/recovery.rules.yml");
+    let before = std::fs::read(&rules).unwrap();
+    let sabotage = "recovery.alert.prometheus/operator-turned";
+    let output = sabot(&["prove", "recovery.alert.prometheus", "--sabotage", sabotage]);
+    assert_eq!(output.code, 0, "{}", output.text);
+    assert_eq!(std::fs::read(&rules).unwrap(), before);
 }
 
 #[test]

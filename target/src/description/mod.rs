@@ -3,12 +3,14 @@
 pub mod delivery;
 pub mod propagation;
 mod readiness;
+pub mod recovery;
 mod service;
 mod stand_in;
 
 pub use delivery::Delivery;
 pub use propagation::Propagation;
 pub use readiness::{Lever, Levers, Reach, Readiness, Row, SchemaLever, Shape, Words};
+pub use recovery::Recovery;
 pub use service::{Database, Service, Upstream, Wire};
 pub use stand_in::{Answer, BrevoAccount, StandIn};
 
@@ -35,6 +37,8 @@ pub struct Target {
     pub delivery: Delivery,
     /// What it promises about propagation.
     pub propagation: Propagation,
+    /// What it promises about recovery.
+    pub recovery: Recovery,
 }
 
 impl Target {
@@ -46,6 +50,12 @@ impl Target {
     /// The service called `name`.
     pub fn service(&self, name: &str) -> Option<&Service> {
         self.services.iter().find(|service| service.name == name)
+    }
+
+    /// The files and folders that it names.
+    pub(crate) fn files(&self) -> Vec<String> {
+        let alerts = &self.recovery.alerts;
+        alerts.prometheus.iter().chain(&alerts.newrelic).cloned().collect()
     }
 }
 

@@ -1,11 +1,11 @@
 //! What `delivery.auth` guards against.
 
 use super::super::post;
-use super::super::sql::{ident, literal};
 use super::super::tamper::{calls, inbound};
 use super::{ID, SOURCE};
 use crate::sabotage::trigger::{self, Trigger};
 use crate::sabotage::{file, schema, setting};
+use crate::sql::{ident, literal};
 use sabot_engine::Sabotage;
 use sabot_target::{Lane, Target};
 use sabot_wire::http::{Response, Rule};

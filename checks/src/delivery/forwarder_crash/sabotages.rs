@@ -2,12 +2,12 @@
 
 use super::ID;
 use crate::delivery::cause::{knock, sends};
-use crate::delivery::sql::{ident, literal};
 use crate::delivery::tamper::events_in;
 use crate::sabotage::reaction;
 use crate::sabotage::rules::{self, MakeRules, SetRules};
 use crate::sabotage::setting;
 use crate::sabotage::trigger::{self, Trigger};
+use crate::sql::{ident, literal};
 use sabot_engine::{Sabotage, Sort};
 use sabot_target::{Delivery, Lane, Target};
 use sabot_wire::http::{Match, Request, Rule, Shown};

@@ -1,6 +1,7 @@
 //! The steps at which the worker is killed: each a message on one of its wires, held there while it dies.
 
 use crate::delivery::outbox::{Mail, Outbox, PATIENCE};
+use crate::held;
 use sabot_engine::{CannotTell, Judgement};
 use sabot_wire::hold::{Held, Hold};
 use sabot_wire::http::{self, HeldRequest, Response};
@@ -143,6 +144,5 @@ async fn kill<M, A>(outbox: &Outbox<'_>, held: Held<M, A>) -> Judgement {
 }
 
 async fn next<M, A>(hold: &mut Hold<M, A>, what: &str) -> Judgement<Held<M, A>> {
-    let held = timeout(PATIENCE, hold.next()).await.ok().flatten();
-    held.ok_or_else(|| CannotTell::new(format!("the forwarder never came to its {what}")))
+    held::next(hold, PATIENCE, format!("the forwarder never came to its {what}")).await
 }

@@ -1,9 +1,9 @@
 //! What `delivery.roundtrip` guards against.
 
-use super::super::sql::{ident, literal};
 use super::super::tamper::{answers, before_storing, events_in, listing, on_ledger};
 use super::ID;
 use crate::sabotage::trigger;
+use crate::sql::{ident, literal};
 use sabot_engine::Sabotage;
 use sabot_target::delivery::Documented;
 use sabot_target::{Delivery, Lane, Target};

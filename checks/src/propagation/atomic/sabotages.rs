@@ -8,6 +8,7 @@ use crate::sabotage::{schema, trigger};
 use crate::sql::{ident, literal};
 use sabot_engine::Sabotage;
 use sabot_target::{Lane, Propagation, SchemaLever, Target};
+use sabot_wire::http::{Match, Request};
 
 /// Where what is to be enqueued later waits.
 const LATER: &str = "sabotage_later";
@@ -46,8 +47,8 @@ pub(in crate::propagation) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> 
                 format!(
                     "IF pg_trigger_depth() = 1 THEN INSERT INTO {} ({columns}) SELECT {own}; END IF;",
                     ident(&propagation.queue.table),
-                    columns = columns(propagation, ""),
-                    own = columns(propagation, "NEW."),
+                    columns = columns(propagation, ("", "")),
+                    own = columns(propagation, ("NEW.", "")),
                 ),
             ),
         ),
@@ -62,11 +63,11 @@ fn higher(propagation: &Propagation) -> String {
     falls.map(|change| change.from.clone()).unwrap_or_default()
 }
 
-/// What a change writes into the queue.
-fn columns(propagation: &Propagation, of: &str) -> String {
+/// The columns that a change writes into the queue, each between `before` and `after`.
+fn columns(propagation: &Propagation, (before, after): (&str, &str)) -> String {
     let queue = &propagation.queue;
     let columns = [&queue.kind, &queue.team_id, &queue.target_tier, &queue.payload, &queue.next_attempt_at];
-    columns.map(|column| format!("{of}{}", ident(column))).join(", ")
+    columns.map(|column| format!("{before}{}{after}", ident(column))).join(", ")
 }
 
 /// The row that the change writes goes, and another connection writes it at once, for good.
@@ -77,16 +78,14 @@ fn on_another_connection(propagation: &Propagation) -> Sabotage<Lane> {
     schema::changed_by(&[ID], "another-connection", mistake, move |lane| {
         let queue = &propagation.queue;
         let (table, id) = (ident(&queue.table), ident(&queue.id));
-        let values =
-            [&queue.kind, &queue.team_id, &queue.target_tier, &queue.payload, &queue.next_attempt_at];
-        let values = values.map(|column| format!("NEW.{}::text", ident(column))).join(", ");
+        let values = columns(&propagation, ("NEW.", "::text"));
         let insert = format!(
             "SET session_replication_role = replica; INSERT INTO {table} ({}) VALUES (%L, %L, %L, %L, %L)",
-            columns(&propagation, "")
+            columns(&propagation, ("", ""))
         );
         let body = format!(
             "PERFORM dblink_exec({}, format({}, {values})); DELETE FROM {table} WHERE {id} = NEW.{id};",
-            literal(&lane.database_url(&propagation.database)),
+            literal(&lane.database_url(&propagation.database)?),
             literal(&insert),
         );
         let lever = on_queue(&propagation, "AFTER INSERT", body).lever("another-connection");
@@ -114,16 +113,14 @@ fn after_the_commit(propagation: &Propagation) -> Sabotage<Lane> {
         undo: format!("{}; DROP TABLE {LATER}", lever.undo),
         ..lever
     };
-    let answers = Answers {
-        service: propagation.source.service.clone(),
-        prefix: propagation.source.path.split("{team}").next().unwrap_or_default().to_owned(),
-    };
+    let prefix = propagation.source.path.split("{team}").next().unwrap_or_default().to_owned();
+    let answers = Answers { service: propagation.source.service.clone(), on: Match::prefix(&prefix) };
     let enqueue = format!(
         "INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM {LATER} AS later WHERE later.{}::text = $1",
         ident(&queue.team_id)
     );
-    let prefix = answers.prefix.clone();
-    let team = move |path: &str| Some(path.strip_prefix(&prefix)?.split('/').next()?.to_owned());
+    let team =
+        move |request: &Request| Some(request.path().strip_prefix(&prefix)?.split('/').next()?.to_owned());
     let parts = vec![
         schema::changed(&[ID], "waits-elsewhere", mistake, &lever),
         reaction::after_answers(

@@ -1,14 +1,14 @@
 //! The steps at which the runner is killed: each a message on one of its wires, held there while it dies.
 
+use crate::held;
 use crate::propagation::desk::{Desk, PATIENCE};
 use crate::propagation::downstream::{StandIn, calls_of};
 use crate::propagation::queue::Subject;
-use sabot_engine::{CannotTell, Judgement};
+use sabot_engine::Judgement;
 use sabot_wire::hold::{Held, Hold};
 use sabot_wire::http;
 use sabot_wire::pg::{self, HoldAt};
 use std::fmt;
-use tokio::time::timeout;
 
 /// Where the runner is, seen from outside, when it is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,8 +130,7 @@ async fn enqueue(desk: &Desk<'_>, subjects: &[Subject]) -> Judgement<Vec<i64>> {
 }
 
 async fn next<M, A>(hold: &mut Hold<M, A>) -> Judgement<Held<M, A>> {
-    let held = timeout(PATIENCE, hold.next()).await.ok().flatten();
-    held.ok_or_else(|| CannotTell::new("the runner never came to the step at which it is to be killed"))
+    held::next(hold, PATIENCE, "the runner never came to the step at which it is to be killed").await
 }
 
 /// What is held stays so until nobody is left who could send it again. When it was killed, by the database's clock.

@@ -1,6 +1,7 @@
 //! The shared runner, paused in the middle of its work, and woken again.
 
 use super::{Own, What, path};
+use crate::held;
 use crate::propagation::desk::{Desk, PATIENCE};
 use crate::propagation::downstream::calls_of;
 use crate::propagation::queue::Row;
@@ -25,8 +26,7 @@ pub(super) fn hold_answers(
 }
 
 pub(super) async fn next(answers: &mut Hold<HeldRequest, Response>) -> Judgement<HeldAnswer> {
-    let held = timeout(PATIENCE, answers.next()).await.ok().flatten();
-    held.ok_or_else(|| CannotTell::new("a runner never called the downstream"))
+    held::next(answers, PATIENCE, "a runner never called the downstream").await
 }
 
 pub(super) type HeldAnswer = Held<HeldRequest, Response>;

@@ -1,6 +1,7 @@
 //! The outages of the database: each while rows of its own are on their way.
 
 use super::Met;
+use crate::held;
 use crate::propagation::desk::{Desk, PATIENCE};
 use crate::propagation::downstream::calls_of;
 use sabot_engine::{CannotTell, Context as _, Judgement};
@@ -8,7 +9,7 @@ use sabot_wire::http;
 use sabot_wire::pg::{CutAt, HoldAt, Match, Mode, PgWire, Rule};
 use sabot_wire::rule::Nth;
 use std::time::Duration;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 /// Rows that meet each.
 const ROWS: usize = 3;
@@ -57,8 +58,7 @@ async fn cut_claim(desk: &Desk<'_>, fault: &'static str, at: HoldAt) -> Judgemen
     let met = enqueue(desk, fault).await?;
     let ids: Vec<_> = met.iter().map(|met| met.id).collect();
     loop {
-        let claim = timeout(PATIENCE, claims.next()).await.ok().flatten();
-        let claim = claim.ok_or_else(|| CannotTell::new("the runner no longer looks for work"))?;
+        let claim = held::next(&mut claims, PATIENCE, "the runner no longer looks for work").await?;
         // What is not yet sent finds them.
         if at == HoldAt::Before || desk.rows(&ids).await?.values().any(|row| row.held) {
             claim.cut();
@@ -99,8 +99,7 @@ async fn away(desk: &Desk<'_>, fault: &'static str, outage: Outage) -> Judgement
     let (rule, mut calls) = http::Rule::on(calls_of(&desk.propagation.downstream)).hold_response();
     let rule = downstream.set(rule);
     let met = enqueue(desk, fault).await?;
-    let call = timeout(PATIENCE, calls.next()).await.ok().flatten();
-    let call = call.ok_or_else(|| CannotTell::new("the runner called nobody"))?;
+    let call = held::next(&mut calls, PATIENCE, "the runner called nobody").await?;
     match outage {
         Outage::Restarts => end_connections(desk, wire).await?,
         Outage::Refuses => wire.set_mode(Mode::Refuse).context("refusing connections to the database")?,
