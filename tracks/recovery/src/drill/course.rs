@@ -180,7 +180,11 @@ impl Course {
         match age {
             // Clocks of two machines differ by seconds; a minute is a wrong clock or a wrong date.
             Some(age) if age < -60.0 => {
-                self.problem(Class::Stale, "recovery point", format!("it is dated {:.0} s in the future", -age));
+                self.problem(
+                    Class::Stale,
+                    "recovery point",
+                    format!("it is dated {:.0} s in the future", -age),
+                );
             }
             Some(age) if age > rpo.as_secs_f64() => {
                 let (age, rpo) = (age / 3600.0, rpo.as_secs_f64() / 3600.0);
@@ -221,7 +225,9 @@ impl Course {
         }
         if state.more_harmless > 0 {
             let message = format!("{} more messages of this sort are not listed", state.more_harmless);
-            state.harmless.push(Harmless { message, reason: "those that are listed show what they are".into() });
+            state
+                .harmless
+                .push(Harmless { message, reason: "those that are listed show what they are".into() });
         }
         let content = state.content.unwrap_or(Verified::No);
         let outcome = match content {

@@ -65,7 +65,8 @@ impl Input {
 
     fn file(course: &Course, path: &Path) -> Result<(Self, Option<OffsetDateTime>), Stopped> {
         let name = path.display().to_string();
-        let failed = |error: std::io::Error| course.stop(Class::Store, &name, format!("cannot be read: {error}"));
+        let failed =
+            |error: std::io::Error| course.stop(Class::Store, &name, format!("cannot be read: {error}"));
         let (bytes, modified) = size(path).map_err(failed)?;
         let origin = Origin::File(path.to_owned());
         Ok((Self { name: name.clone(), bytes, origin }, modified.map(OffsetDateTime::from)))
@@ -83,9 +84,11 @@ impl Input {
                 Err(course.stop(Class::Manifest, &self.name, "half-written: it has no manifest"))
             }
             State::Damaged { message } => Err(course.stop(Class::Manifest, &self.name, message)),
-            State::Gone(_) => {
-                Err(course.stop(Class::Store, &self.name, "its manifest is there, the artifact itself is gone"))
-            }
+            State::Gone(_) => Err(course.stop(
+                Class::Store,
+                &self.name,
+                "its manifest is there, the artifact itself is gone",
+            )),
         }
     }
 

@@ -44,7 +44,9 @@ pub(super) async fn count(
     } else if rows == 0 && tables > 0 {
         let message = match ready.is_some_and(|ready| ready.has_rows) {
             true => format!("not one row in {tables} tables, though the dump holds rows"),
-            false => format!("not one row in {tables} tables: a backup of definitions alone restores no data"),
+            false => {
+                format!("not one row in {tables} tables: a backup of definitions alone restores no data")
+            }
         };
         course.problem(Class::Content, "the restored databases", message);
     }

@@ -1,7 +1,7 @@
 //! Feeding `psql`: the text of a dump, unpacked on the way, through a named pipe in the sandbox's folder.
 
-use super::unpack::{Unpacking, Watched, pump};
 use super::form;
+use super::unpack::{Unpacking, Watched, pump};
 use crate::drill::course::Course;
 use rustix::fs::{Mode, OFlags};
 use std::fs::File;
@@ -28,7 +28,13 @@ impl Feed {
     /// Makes the pipe.
     pub(super) fn new(from: &Path, folder: &Path) -> io::Result<Self> {
         let fifo = folder.join("dump.sql");
-        rustix::fs::mknodat(rustix::fs::CWD, &fifo, rustix::fs::FileType::Fifo, Mode::from_raw_mode(0o600), 0)?;
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &fifo,
+            rustix::fs::FileType::Fifo,
+            Mode::from_raw_mode(0o600),
+            0,
+        )?;
         Ok(Self { from: from.to_owned(), fifo, bytes: Arc::default(), unread: Arc::default() })
     }
 
@@ -41,29 +47,31 @@ impl Feed {
     pub(super) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
     }
-}
 
-/// Feeds whoever reads, until `reading` has ended; gives its end, and whether all could be fed.
-pub(super) async fn feed<T, F: Future<Output = T>>(course: &Course, feed: &Feed, reading: F) -> (T, io::Result<()>) {
-    let (from, fifo, bytes, unread) =
-        (feed.from.clone(), feed.fifo.clone(), Arc::clone(&feed.bytes), Arc::clone(&feed.unread));
-    let feeding = course.blocking(move |over| {
-        let Some(mut pipe) = open(&fifo, &unread, over)? else { return Ok(()) };
-        let mut text = Watched { inner: form::open(&from)?, of: &Unpacking { over, bytes: &bytes } };
-        pump(&mut text, |block| match pipe.write_all(block) {
-            // It has ended; why, its own words say.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(io::ErrorKind::BrokenPipe.into()),
-            written => written,
-        })
-    });
-    let read = async {
-        let read = reading.await;
-        feed.unread.store(true, Ordering::SeqCst);
-        read
-    };
-    let (read, fed) = tokio::join!(read, feeding);
-    let fed = fed.or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) });
-    (read, fed)
+    /// Feeds whoever reads, until `reading` has ended; gives its end, and whether all could be fed.
+    pub(super) async fn until<T>(
+        &self,
+        course: &Course,
+        reading: impl Future<Output = T>,
+    ) -> (T, io::Result<()>) {
+        let (from, fifo) = (self.from.clone(), self.fifo.clone());
+        let (bytes, unread) = (Arc::clone(&self.bytes), Arc::clone(&self.unread));
+        let feeding = course.blocking(move |over| {
+            let Some(mut pipe) = open(&fifo, &unread, over)? else { return Ok(()) };
+            let mut text = Watched { inner: form::open(&from)?, of: &Unpacking { over, bytes: &bytes } };
+            match pump(&mut text, |block| pipe.write_all(block)) {
+                // The reader has ended; why, its own words say.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+                pumped => pumped,
+            }
+        });
+        let read = async {
+            let read = reading.await;
+            self.unread.store(true, Ordering::SeqCst);
+            read
+        };
+        tokio::join!(read, feeding)
+    }
 }
 
 /// Opens the pipe once somebody reads it; `None` if nobody ever will.

@@ -119,9 +119,9 @@ fn folder(path: &Path) -> Result<Form, String> {
 
 /// The first lines of both programs' SQL.
 fn is_dump(head: &[u8]) -> bool {
-    ["-- PostgreSQL database dump", "-- PostgreSQL database cluster dump"]
-        .iter()
-        .any(|words| head.split(|byte| *byte == b'\n').take(5).any(|line| line.trim_ascii_end() == words.as_bytes()))
+    ["-- PostgreSQL database dump", "-- PostgreSQL database cluster dump"].iter().any(|words| {
+        head.split(|byte| *byte == b'\n').take(5).any(|line| line.trim_ascii_end() == words.as_bytes())
+    })
 }
 
 /// Which tar: the archive of a dump, or that of a whole data folder.
@@ -179,7 +179,10 @@ mod tests {
         assert_eq!(told(&zstd::encode_all(&dump[..], 1).unwrap()), Ok(Form::Plain(Packing::Zstd)));
         assert_eq!(told(b"PGDMP\x01\x0e\x00"), Ok(Form::Custom(Packing::None)));
         assert_eq!(told(&tar_of("toc.dat", b"PGDMP\x01\x0e\x00\x04\x08\x03")), Ok(Form::Tar(Packing::None)));
-        assert_eq!(told(&tar_of("x/toc.dat", b"PGDMP\x01\x0e\x00\x04\x08\x05")), Ok(Form::PackedFolder(Packing::None)));
+        assert_eq!(
+            told(&tar_of("x/toc.dat", b"PGDMP\x01\x0e\x00\x04\x08\x05")),
+            Ok(Form::PackedFolder(Packing::None))
+        );
         assert_eq!(told(&gzip(&tar_of("PG_VERSION", b"15\n"))), Ok(Form::Base(Packing::Gzip)));
     }
 

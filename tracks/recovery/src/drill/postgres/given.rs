@@ -45,8 +45,9 @@ pub(super) struct Given {
 impl Given {
     /// Accepts the server; the error says why not.
     pub(super) async fn accept(access: &Access) -> Result<Self, String> {
-        let mut config = Config::from_str(&access.url)
-            .map_err(|_| "the address of the sandbox is none; give postgresql://user:password@host/database".to_owned())?;
+        let mut config = Config::from_str(&access.url).map_err(|_| {
+            "the address of the sandbox is none; give postgresql://user:password@host/database".to_owned()
+        })?;
         config.connect_timeout(QUICK);
         let maintenance = config.get_dbname().unwrap_or("postgres").to_owned();
         config.dbname(&maintenance);
@@ -88,21 +89,31 @@ impl Given {
         };
         for database in databases.difference(&self.databases) {
             let statement = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", sql::quoted(database));
-            left.extend(session.run(&statement, QUICK).await.err().map(|error| format!("database {database}: {error}")));
+            left.extend(
+                session
+                    .run(&statement, QUICK)
+                    .await
+                    .err()
+                    .map(|error| format!("database {database}: {error}")),
+            );
         }
         for role in roles.difference(&self.roles) {
             let name = sql::quoted(role);
             let statement = format!("DROP OWNED BY {name}; DROP ROLE {name}");
-            left.extend(session.run(&statement, QUICK).await.err().map(|error| format!("role {role}: {error}")));
+            left.extend(
+                session.run(&statement, QUICK).await.err().map(|error| format!("role {role}: {error}")),
+            );
         }
         left
     }
 }
 
 async fn holds_token(session: &Session, token: &str) -> Result<(), String> {
-    let remedy = format!("make it by CREATE TABLE {TOKEN_TABLE} (token text), with the token as its only row");
+    let remedy =
+        format!("make it by CREATE TABLE {TOKEN_TABLE} (token text), with the token as its only row");
     let tokens = session.names(&format!("SELECT token::text FROM {TOKEN_TABLE}")).await;
-    let tokens = tokens.map_err(|error| format!("no token says that it may be emptied: {error}; {remedy}"))?;
+    let tokens =
+        tokens.map_err(|error| format!("no token says that it may be emptied: {error}; {remedy}"))?;
     // An empty token says nothing.
     let held = !token.is_empty() && tokens.iter().any(|held| held == token);
     if held { Ok(()) } else { Err(format!("its token is not the one given; {remedy}")) }
@@ -117,7 +128,11 @@ async fn is_not(session: &Session, config: &Config, source: &str) -> Result<(), 
     let identity = "SELECT system_identifier::text FROM pg_control_system()";
     let other = Session::open(&source).await.map_err(|error| format!("the source: {error}"))?;
     let (here, there) = (session.names(identity).await?, other.names(identity).await?);
-    if here == there { Err("it is the source, or a copy of it: the system identifier is the same".to_owned()) } else { Ok(()) }
+    if here == there {
+        Err("it is the source, or a copy of it: the system identifier is the same".to_owned())
+    } else {
+        Ok(())
+    }
 }
 
 async fn is_empty(
@@ -133,7 +148,9 @@ async fn is_empty(
     if !foreign.is_empty() {
         return Err(format!("it is not empty: it has the databases {foreign:?}"));
     }
-    let me = session.names("SELECT current_user::text UNION SELECT rolname::text FROM pg_roles WHERE oid = 10").await?;
+    let me = session
+        .names("SELECT current_user::text UNION SELECT rolname::text FROM pg_roles WHERE oid = 10")
+        .await?;
     let foreign: Vec<_> = roles.iter().filter(|role| !me.contains(role)).collect();
     if !foreign.is_empty() {
         return Err(format!("it is not empty: it has the roles {foreign:?}"));

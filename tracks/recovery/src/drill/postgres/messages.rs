@@ -82,7 +82,9 @@ pub(super) fn of_psql(lines: &[String]) -> Said {
 fn place(words: &str) -> (&str, &str) {
     let Some((place, rest)) = words.split_once(": ") else { return ("", words.trim_start()) };
     match place.rsplit_once(':') {
-        Some((_, line)) if !line.is_empty() && line.bytes().all(|b| b.is_ascii_digit()) => (line, rest.trim_start()),
+        Some((_, line)) if !line.is_empty() && line.bytes().all(|b| b.is_ascii_digit()) => {
+            (line, rest.trim_start())
+        }
         _ => ("", words.trim_start()),
     }
 }
@@ -131,7 +133,9 @@ impl Fresh {
             super::sql::name(rest).map(|(name, _)| self.roles.contains(&name))
         };
         if of_role("CREATE ROLE ") == Some(true) && error.ends_with("already exists") {
-            return Some("the server has this role from the start: its superuser, or an owner made beforehand");
+            return Some(
+                "the server has this role from the start: its superuser, or an owner made beforehand",
+            );
         }
         if of_role("DROP ROLE ") == Some(true) && error.contains("cannot be dropped")
             || of_role("DROP ROLE ") == Some(true) && error.starts_with("cannot drop role")
@@ -193,7 +197,8 @@ mod tests {
              STATEMENT:  DROP ROLE IF EXISTS boss;",
         ));
         let fresh = Fresh { roles: BTreeSet::from(["boss".into()]) };
-        let harmless: Vec<_> = said.messages.iter().map(|message| fresh.harmless(message).is_some()).collect();
+        let harmless: Vec<_> =
+            said.messages.iter().map(|message| fresh.harmless(message).is_some()).collect();
         assert_eq!(harmless, [true, false, true, false, false, true, true]);
         assert_eq!(said.messages[3].statement, "ALTER DATABASE a\nSET x = y;");
         assert_eq!(said.messages[0].subject, "13");

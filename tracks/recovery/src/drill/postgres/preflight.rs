@@ -81,7 +81,8 @@ pub(super) async fn script(course: &Course, stand: &Stand, script: &Script, mani
         course.problem(Class::Preflight, "version", message);
     }
     for tablespace in &script.tablespaces {
-        let message = "the dump makes this tablespace, which lies outside of the sandbox; dump with --no-tablespaces";
+        let message =
+            "the dump makes this tablespace, which lies outside of the sandbox; dump with --no-tablespaces";
         course.problem(Class::Preflight, format!("tablespace {tablespace}"), message);
     }
     let mut extensions = script.extensions.clone();

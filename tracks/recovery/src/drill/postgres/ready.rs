@@ -37,7 +37,13 @@ pub(super) async fn tell(course: &Course, name: &str, path: &Path) -> Result<For
 }
 
 /// Unpacks what no tool reads packed; what is unpacked lies in `folder`.
-pub(super) async fn unpacked(course: &Course, name: &str, path: &Path, form: Form, folder: &Path) -> Result<PathBuf, Stopped> {
+pub(super) async fn unpacked(
+    course: &Course,
+    name: &str,
+    path: &Path,
+    form: Form,
+    folder: &Path,
+) -> Result<PathBuf, Stopped> {
     let (from, file, tree) = (path.to_owned(), folder.join("archive"), folder.join("archive.d"));
     let work = move |unpacking: &Unpacking<'_>| match form {
         Form::PackedFolder(_) => {
@@ -68,24 +74,38 @@ pub(super) async fn scanned(course: &Course, name: &str, path: &Path) -> Result<
     let script = scanning.await.map_err(|error| damaged(course, name, &error))?;
     if !script.complete {
         let within = script.cut_in.as_ref().map(|table| format!(", within the rows of {table}"));
-        let message = format!("it has no end: the last line of a dump is missing{}", within.unwrap_or_default());
+        let message =
+            format!("it has no end: the last line of a dump is missing{}", within.unwrap_or_default());
         course.problem(Class::Truncated, name, message);
     }
     Ok(script)
 }
 
 /// Has `pg_restore` list what an archive holds, and write all of it that is not rows.
-pub(super) async fn listed(course: &Course, name: &str, stand: &Stand, path: PathBuf, form: Form) -> Result<Ready, Stopped> {
+pub(super) async fn listed(
+    course: &Course,
+    name: &str,
+    stand: &Stand,
+    path: PathBuf,
+    form: Form,
+) -> Result<Ready, Stopped> {
     let failed = |error: String| course.stop(Class::Restore, name, error);
-    let tool = Tool::postgres("pg_restore", stand.major).await.map_err(|error| failed(with_causes(&error)))?;
-    let command = || stand.env().into_iter().fold(Command::new(&tool, LIMIT), |command, (name, value)| command.env(name, value));
+    let tool =
+        Tool::postgres("pg_restore", stand.major).await.map_err(|error| failed(with_causes(&error)))?;
+    let command = || {
+        stand
+            .env()
+            .into_iter()
+            .fold(Command::new(&tool, LIMIT), |command, (name, value)| command.env(name, value))
+    };
     let listing = command().arg("--list").arg(&path).output().await;
     let (end, list) = listing.map_err(|error| failed(with_causes(&error)))?;
     if !end.is_success() {
         let message = format!("its table of contents cannot be read: {}", end.messages.tail(3));
         return Err(course.stop(Class::Preflight, name, message));
     }
-    let writing = command().args(["--section=pre-data", "--section=post-data", "--file=-"]).arg(&path).start().await;
+    let writing =
+        command().args(["--section=pre-data", "--section=post-data", "--file=-"]).arg(&path).start().await;
     let mut writing = writing.map_err(|error| failed(with_causes(&error)))?;
     let (mut scanner, mut buffer) = (Scanner::default(), BytesMut::with_capacity(64 * 1024));
     while writing.read(&mut buffer).await.map_err(|error| failed(with_causes(&error)))? > 0 {

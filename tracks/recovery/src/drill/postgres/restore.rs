@@ -1,6 +1,6 @@
 //! The restore of a dump: the right tool, all that it says, and what its end is worth.
 
-use super::feed::{Feed, feed};
+use super::feed::Feed;
 use super::form::{Form, Packing};
 use super::messages::{Fresh, Said, of_pg_restore, of_psql};
 use super::ready::Ready;
@@ -14,7 +14,6 @@ use crate::report::{Class, Phase};
 use crate::tool::{Command, End, Tool};
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// The largest share of a message that the report repeats, in bytes: an error of a `COPY` repeats its row.
 const MAX_MESSAGE: usize = 2_000;
@@ -46,7 +45,8 @@ pub(super) async fn restore(
 /// can log in as one. Owners of what only a superuser may own are superusers.
 async fn roles(stand: &Stand, script: &Script) -> Result<Fresh, String> {
     let session = stand.open(&stand.maintenance).await?;
-    let mut roles: BTreeSet<String> = session.names("SELECT rolname::text FROM pg_roles").await?.into_iter().collect();
+    let mut roles: BTreeSet<String> =
+        session.names("SELECT rolname::text FROM pg_roles").await?.into_iter().collect();
     for role in &script.roles {
         if roles.insert(role.clone()) {
             let superuser = if script.superusers.contains(role) { " SUPERUSER" } else { "" };
@@ -79,7 +79,8 @@ async fn by_pg_restore(
     fresh: &Fresh,
 ) -> Result<(), Stopped> {
     let failed = |error: String| course.stop(Class::Restore, "pg_restore", error);
-    let tool = Tool::postgres("pg_restore", stand.major).await.map_err(|error| failed(with_causes(&error)))?;
+    let tool =
+        Tool::postgres("pg_restore", stand.major).await.map_err(|error| failed(with_causes(&error)))?;
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
     let mut command = Command::new(&tool, LIMIT).args(["--no-password", "--no-tablespaces"]);
     // A tar file can be read from its start only.
@@ -105,15 +106,21 @@ async fn by_psql(
     let tool = Tool::postgres("psql", stand.major).await.map_err(|error| failed(with_causes(&error)))?;
     let feed = Feed::new(&ready.path, folder).map_err(|error| failed(format!("its input: {error}")))?;
     let command = Command::new(&tool, LIMIT)
-        .args(["-X", "--quiet", "--no-password", "--echo-errors", "--set=ON_ERROR_STOP=0", "--output=/dev/null"])
+        .args([
+            "-X",
+            "--quiet",
+            "--no-password",
+            "--echo-errors",
+            "--set=ON_ERROR_STOP=0",
+            "--output=/dev/null",
+        ])
         .arg(format!("--dbname={}", conninfo(database)))
         .arg("--file")
         .arg(feed.fifo());
     let command = stand.env().into_iter().fold(command, |command, (name, value)| command.env(name, value));
-    let bytes = AtomicU64::new(0);
     let of = Some(ready.script.bytes);
-    let say = || course.progress(Phase::Restore, feed.bytes().max(bytes.load(Ordering::Relaxed)), of);
-    let (end, fed) = saying(say, feed::<_, _>(course, &feed, command.run())).await;
+    let say = || course.progress(Phase::Restore, feed.bytes(), of);
+    let (end, fed) = saying(say, feed.until(course, command.run())).await;
     let end = end.map_err(|error| failed(with_causes(&error)))?;
     if let Err(error) = fed {
         course.problem(Class::Truncated, "the dump", format!("cannot be read to its end: {error}"));
@@ -134,7 +141,8 @@ fn judge(course: &Course, end: &End, said: &Said, fresh: &Fresh) {
             Some(reason) => course.harmless(text, reason),
             None => {
                 bad += 1;
-                let subject = if message.statement.is_empty() { &message.subject } else { &message.statement };
+                let subject =
+                    if message.statement.is_empty() { &message.subject } else { &message.statement };
                 let class = if is_cut(&message.text) { Class::Truncated } else { Class::Restore };
                 course.problem(class, shortened(subject), text);
             }
@@ -154,7 +162,9 @@ fn judge(course: &Course, end: &End, said: &Said, fresh: &Fresh) {
 
 /// Words of `pg_restore` for an archive that ends too early.
 fn is_cut(text: &str) -> bool {
-    ["end of file", "could not read from input file", "unexpected end"].iter().any(|words| text.contains(words))
+    ["end of file", "could not read from input file", "unexpected end"]
+        .iter()
+        .any(|words| text.contains(words))
 }
 
 fn shortened(text: &str) -> String {
@@ -174,9 +184,13 @@ fn conninfo(database: &str) -> String {
 /// Whether a form is one that a running server of the operator's can take.
 pub(super) fn needs_own_server(form: Form, script: &Script) -> Option<&'static str> {
     match form {
-        Form::Base(_) | Form::BaseFolder => Some("a base backup is a whole server; it is drilled in a sandbox of our own"),
+        Form::Base(_) | Form::BaseFolder => {
+            Some("a base backup is a whole server; it is drilled in a sandbox of our own")
+        }
         Form::Plain(Packing::None | Packing::Gzip | Packing::Zstd) if script.cluster || script.leaves => {
-            Some("the dump changes roles and databases of the whole server; it is drilled in a sandbox of our own")
+            Some(
+                "the dump changes roles and databases of the whole server; it is drilled in a sandbox of our own",
+            )
         }
         _ => None,
     }

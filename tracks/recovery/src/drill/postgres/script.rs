@@ -150,7 +150,9 @@ impl Scanner {
         if let Some(rest) = rest.strip_prefix("EXTENSION ") {
             let rest = rest.strip_prefix("IF NOT EXISTS ").unwrap_or(rest);
             self.found.extensions.extend(named(rest));
-        } else if let Some(rest) = rest.strip_prefix("ROLE ").or_else(|| rest.strip_prefix("USER MAPPING FOR ")) {
+        } else if let Some(rest) =
+            rest.strip_prefix("ROLE ").or_else(|| rest.strip_prefix("USER MAPPING FOR "))
+        {
             self.found.made.extend(named(rest));
         } else if let Some(rest) = rest.strip_prefix("TABLESPACE ") {
             self.found.tablespaces.extend(named(rest));
@@ -164,11 +166,14 @@ impl Scanner {
     }
 
     fn roles(&mut self, line: &str) {
-        if let Some((_, owner)) = line.strip_prefix("ALTER ").and_then(|rest| rest.rsplit_once(" OWNER TO ")) {
+        if let Some((_, owner)) = line.strip_prefix("ALTER ").and_then(|rest| rest.rsplit_once(" OWNER TO "))
+        {
             let Some((owner, _)) = sql::name(owner) else { return };
-            let of_superuser =
-                ["EVENT TRIGGER ", "FOREIGN DATA WRAPPER ", "PUBLICATION ", "SUBSCRIPTION "];
-            if of_superuser.iter().any(|kind| line.strip_prefix("ALTER ").is_some_and(|rest| rest.starts_with(kind))) {
+            let of_superuser = ["EVENT TRIGGER ", "FOREIGN DATA WRAPPER ", "PUBLICATION ", "SUBSCRIPTION "];
+            if of_superuser
+                .iter()
+                .any(|kind| line.strip_prefix("ALTER ").is_some_and(|rest| rest.starts_with(kind)))
+            {
                 self.found.superusers.insert(owner.clone());
             }
             self.found.roles.insert(owner);

@@ -25,8 +25,8 @@ pub(super) fn name(text: &str) -> Option<(String, &str)> {
 /// Reads names that stand one behind the other with commas between.
 pub(super) fn names(text: &str) -> Vec<String> {
     let (mut found, mut rest) = (Vec::new(), text);
-    while let Some((name, after)) = self::name(rest) {
-        found.push(name);
+    while let Some((one, after)) = name(rest) {
+        found.push(one);
         match after.trim_start().strip_prefix(',') {
             Some(after) => rest = after,
             None => break,

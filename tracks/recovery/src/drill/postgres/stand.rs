@@ -96,7 +96,8 @@ impl Driller {
 impl Stand {
     /// One that the operator gave.
     pub(super) fn given(given: Given, held: Held) -> Self {
-        let (config, maintenance, major) = (given.config().clone(), given.maintenance().to_owned(), given.major());
+        let (config, maintenance, major) =
+            (given.config().clone(), given.maintenance().to_owned(), given.major());
         let id = held.id().to_owned();
         Self { kind: Kind::Given(Box::new(given), Box::new(held)), config, maintenance, major, id }
     }
@@ -139,7 +140,9 @@ impl Stand {
     pub(super) async fn databases(&self) -> Result<Vec<String>, String> {
         let session = self.open(&self.maintenance).await?;
         let all = session
-            .names("SELECT datname::text FROM pg_database WHERE NOT datistemplate AND datallowconn ORDER BY 1")
+            .names(
+                "SELECT datname::text FROM pg_database WHERE NOT datistemplate AND datallowconn ORDER BY 1",
+            )
             .await?;
         Ok(all.into_iter().filter(|name| *name != self.maintenance).collect())
     }

@@ -28,7 +28,11 @@ pub(super) async fn teardown(course: &Course, traces: &Traces, held: Option<Held
                 }
                 Kind::Given(given, held) => {
                     for left in given.empty().await {
-                        course.problem(Class::Teardown, "the server given", format!("{left}; empty it by hand"));
+                        course.problem(
+                            Class::Teardown,
+                            "the server given",
+                            format!("{left}; empty it by hand"),
+                        );
                     }
                     remove(*held).await;
                 }

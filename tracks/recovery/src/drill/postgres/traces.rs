@@ -62,4 +62,3 @@ fn is_marked(pid: u32, mark: &str) -> bool {
 fn name(pid: u32) -> String {
     std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default().trim().to_owned()
 }
-

@@ -30,8 +30,12 @@ impl Unpacking<'_> {
             let mut entry = entry?;
             let path = entry.path()?.into_owned();
             let kind = entry.header().entry_type();
-            if !kind.is_file() && !kind.is_dir() && !kind.is_gnu_sparse() && !kind.is_pax_global_extensions() {
-                let what = format!("{} is a link or a device: tablespaces and links lead out of the sandbox", path.display());
+            if !kind.is_file() && !kind.is_dir() && !kind.is_gnu_sparse() && !kind.is_pax_global_extensions()
+            {
+                let what = format!(
+                    "{} is a link or a device: tablespaces and links lead out of the sandbox",
+                    path.display()
+                );
                 return Err(io::Error::new(io::ErrorKind::Unsupported, what));
             }
             if !entry.unpack_in(to)? {
@@ -57,7 +61,10 @@ impl Unpacking<'_> {
             } else if kind.is_file() {
                 self.file(Box::new(File::open(entry.path())?), &target)?;
             } else {
-                let what = format!("{} is a link or a device: tablespaces and links lead out of the sandbox", entry.path().display());
+                let what = format!(
+                    "{} is a link or a device: tablespaces and links lead out of the sandbox",
+                    entry.path().display()
+                );
                 return Err(io::Error::new(io::ErrorKind::Unsupported, what));
             }
         }
@@ -81,7 +88,10 @@ pub(super) fn contents_folder(unpacked: &Path) -> io::Result<PathBuf> {
         return Ok(unpacked.to_owned());
     }
     let inner = std::fs::read_dir(unpacked)?.flatten().map(|entry| entry.path());
-    inner.into_iter().find(|path| path.join("toc.dat").is_file()).ok_or_else(|| io::ErrorKind::NotFound.into())
+    inner
+        .into_iter()
+        .find(|path| path.join("toc.dat").is_file())
+        .ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
 /// Hands every block to `each`.

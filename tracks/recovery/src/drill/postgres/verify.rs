@@ -77,7 +77,9 @@ fn compare(expected: &Database, observed: &Database, same_major: bool) -> Vec<(S
     for (name, pair) in tables {
         let message = match pair {
             (Some(expected), None) => format!("expected {} rows, the table is missing", expected.rows),
-            (None, Some(observed)) => format!("expected no such table, observed one of {} rows", observed.rows),
+            (None, Some(observed)) => {
+                format!("expected no such table, observed one of {} rows", observed.rows)
+            }
             (Some(expected), Some(observed)) if expected.rows != observed.rows => {
                 format!("expected {} rows, observed {}", expected.rows, observed.rows)
             }
@@ -98,16 +100,26 @@ fn compare(expected: &Database, observed: &Database, same_major: bool) -> Vec<(S
 
 /// Extensions that are missing, new, or, within one major version, of another version.
 fn extensions(expected: &Database, observed: &Database, same_major: bool) -> Vec<(String, String)> {
-    let names: std::collections::BTreeSet<_> = expected.extensions.keys().chain(observed.extensions.keys()).collect();
+    let names: std::collections::BTreeSet<_> =
+        expected.extensions.keys().chain(observed.extensions.keys()).collect();
     let differ = |name: &&&String| {
         let (wanted, found) = (expected.extensions.get(**name), observed.extensions.get(**name));
         wanted.is_some() != found.is_some() || same_major && wanted != found
     };
-    let say = |version: Option<&String>| version.map_or("none".to_owned(), |version| format!("version {version}"));
+    let say =
+        |version: Option<&String>| version.map_or("none".to_owned(), |version| format!("version {version}"));
     let message = |name: &String| {
-        format!("expected {}, observed {}", say(expected.extensions.get(name)), say(observed.extensions.get(name)))
+        format!(
+            "expected {}, observed {}",
+            say(expected.extensions.get(name)),
+            say(observed.extensions.get(name))
+        )
     };
-    names.iter().filter(differ).map(|name| (format!("{}: extension {name}", expected.name), message(name))).collect()
+    names
+        .iter()
+        .filter(differ)
+        .map(|name| (format!("{}: extension {name}", expected.name), message(name)))
+        .collect()
 }
 
 /// Classes of objects whose number or definitions differ.
@@ -122,7 +134,9 @@ fn objects(expected: &Database, observed: &Database) -> Vec<(String, String)> {
     for class in classes {
         let (wanted, found) = (wanted.get(class), found.get(class));
         let message = match (count(wanted), count(found)) {
-            (expected, observed) if expected != observed => format!("expected {expected}, observed {observed}"),
+            (expected, observed) if expected != observed => {
+                format!("expected {expected}, observed {observed}")
+            }
             (number, _) if number > 0 && wanted != found => {
                 format!("{number} as expected, of other definitions")
             }
@@ -151,18 +165,29 @@ mod tests {
     fn differences(change: impl FnOnce(&mut Database)) -> Vec<String> {
         let mut observed = database();
         change(&mut observed);
-        compare(&database(), &observed, true).into_iter().map(|(subject, message)| format!("{subject}: {message}")).collect()
+        compare(&database(), &observed, true)
+            .into_iter()
+            .map(|(subject, message)| format!("{subject}: {message}"))
+            .collect()
     }
 
     #[test]
     fn every_kind_of_difference_is_named_with_expected_and_observed() {
         assert_eq!(differences(|_| {}), Vec::<String>::new());
         assert_eq!(differences(|d| d.tables[1].rows = 2), ["a: public.t: expected 3 rows, observed 2"]);
-        assert!(differences(|d| d.tables[1].digest = "x".into())[0].contains("expected digest 2, observed x"));
-        assert_eq!(differences(|d| drop(d.tables.remove(0))), ["a: public.s: expected 1 rows, the table is missing"]);
+        assert!(
+            differences(|d| d.tables[1].digest = "x".into())[0].contains("expected digest 2, observed x")
+        );
+        assert_eq!(
+            differences(|d| drop(d.tables.remove(0))),
+            ["a: public.s: expected 1 rows, the table is missing"]
+        );
         let new = differences(|d| d.tables[0].name = "public.z".into());
         assert_eq!(new[1], "a: public.z: expected no such table, observed one of 1 rows");
-        assert_eq!(differences(|d| d.objects[0].count = 1), ["a: objects of class index: expected 2, observed 1"]);
+        assert_eq!(
+            differences(|d| d.objects[0].count = 1),
+            ["a: objects of class index: expected 2, observed 1"]
+        );
         assert_eq!(differences(|d| d.objects.clear()), ["a: objects of class index: expected 2, observed 0"]);
         assert!(differences(|d| d.objects[0].digest = "x".into())[0].contains("other definitions"));
         assert_eq!(
