@@ -1,7 +1,9 @@
 //! Backups and what they are made of, against real PostgreSQL servers and real folders.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod backup;
 mod digest;
 mod drill;
+mod stand_in;
 mod store;
 mod tool;
