@@ -3,6 +3,9 @@
 mod backup;
 
 pub(crate) use backup::{BackupArgs, BackupEngine, BackupInto, BackupPostgresArgs};
+mod drill;
+
+pub(crate) use drill::{DrillArgs, DrillEngine, DrillPostgresArgs, DrillSource};
 
 use crate::reports::Report;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -34,6 +37,8 @@ pub(crate) enum Command {
     Doctor,
     /// Take a backup, with a manifest that says what must be in it.
     Backup(BackupArgs),
+    /// Restore a backup into a throwaway server, verify it, measure, and remove everything again.
+    Drill(DrillArgs),
     /// Start the embedded platform and leave it up until Ctrl-C.
     Platform,
     /// Remove what dead runs left.

@@ -69,6 +69,16 @@ impl Installation {
         chosen.ok_or(Error::NoSuchVersion { wanted: major, found })
     }
 
+    /// The server whose folder is on `PATH`: what somebody has put there is what he means.
+    #[must_use]
+    pub fn on_path() -> Option<Self> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let server =
+            std::env::split_paths(&path).map(|folder| folder.join("postgres")).find(|file| file.is_file())?;
+        // Often a link into the folder that holds the rest.
+        Self::at(std::fs::canonicalize(server).ok()?.parent()?.to_owned())
+    }
+
     /// Every server found, in the order in which [`find`](Self::find) prefers them.
     #[must_use]
     pub fn all() -> Vec<Self> {

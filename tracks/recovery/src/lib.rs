@@ -6,6 +6,7 @@
 
 pub mod backup;
 pub mod digest;
+pub mod drill;
 pub mod libpq;
 pub mod manifest;
 pub mod report;

@@ -3,6 +3,7 @@
 
 mod backup;
 mod digest;
+mod drill;
 mod stand_in;
 mod store;
 mod tool;
