@@ -17,6 +17,7 @@
 //! ```
 //!
 //! - [`postgres`]: PostgreSQL servers. In tests, [`postgres::shared`] gives one per process.
+//! - [`mongo`]: servers that speak MongoDB's protocol.
 //! - [`leash`]: what holds them, of use for any process that must not outlive its supervisor.
 //! - [`gc()`]: removes what was left all the same.
 //!
@@ -24,10 +25,13 @@
 //! a server is bound to its owner.
 
 mod account;
+mod cache;
 mod folder;
 mod gc;
 mod label;
 pub mod leash;
+pub mod mongo;
+mod port;
 pub mod postgres;
 mod random;
 

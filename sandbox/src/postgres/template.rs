@@ -29,7 +29,7 @@ pub(super) async fn ensure(
     installation: &Installation,
     account: Option<&Account>,
 ) -> Result<Template, Error> {
-    let cache = cache_folder()?;
+    let cache = crate::cache::folder().ok_or(Error::NoCache)?;
     let name = format!("postgres-{}-{RECIPE}", installation.version);
     let template = cache.join(&name);
     if let Some(found) = read(&template) {
@@ -55,14 +55,6 @@ pub(super) async fn ensure(
 fn read(template: &Path) -> Option<Template> {
     let password = std::fs::read_to_string(template.join("password")).ok()?;
     Some(Template { data: template.join("data"), password })
-}
-
-fn cache_folder() -> Result<PathBuf, Error> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    variable("SABOT_CACHE_DIR")
-        .or_else(|| Some(variable("XDG_CACHE_HOME")?.join("sabot")))
-        .or_else(|| Some(variable("HOME")?.join(".cache/sabot")))
-        .ok_or(Error::NoCache)
 }
 
 /// A folder that is removed unless it was renamed.

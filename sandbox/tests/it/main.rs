@@ -4,6 +4,7 @@
 mod collecting;
 mod leash;
 mod look;
+mod mongo;
 mod owner;
 mod owners;
 mod server;
