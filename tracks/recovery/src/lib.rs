@@ -4,7 +4,10 @@
 //! throwaway server, verifies it against the manifest, asks smoke queries, measures, and removes everything again; its
 //! [`Report`](report::Report) says what came of it.
 
+pub mod digest;
 pub mod manifest;
 pub mod report;
+pub mod store;
+pub mod tool;
 
 pub use manifest::Manifest;

@@ -1,0 +1,6 @@
+//! Backups and what they are made of, against real PostgreSQL servers and real folders.
+#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+
+mod digest;
+mod store;
+mod tool;

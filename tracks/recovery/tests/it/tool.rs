@@ -1,0 +1,1 @@
+//! External programs: found, run, stopped, and heard.
