@@ -107,7 +107,8 @@ impl Connection {
 
     async fn exchange(&mut self, body: &[u8]) -> Result<Vec<u8>, Error> {
         self.asked = self.asked.wrapping_add(1);
-        let size = i32::try_from(BEFORE + body.len()).map_err(|_| self.protocol("the command is too long"))?;
+        let size =
+            i32::try_from(BEFORE + body.len()).map_err(|_| self.protocol("the command is too long"))?;
         let header = [size, self.asked, 0, OP_MSG, 0].map(i32::to_le_bytes).concat();
         let address = self.address.clone();
         let broken = move |source| Error::Connection { address: address.clone(), source };

@@ -4,8 +4,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use sabot_sandbox::{Place, mongo};
 use sabot_sandbox::postgres::{Options, Server, shared};
+use sabot_sandbox::{Place, mongo};
 use tokio::signal::unix::{SignalKind, signal};
 
 const ROLE: &str = "SABOT_SANDBOX_TEST_ROLE";

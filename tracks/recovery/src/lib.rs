@@ -6,6 +6,7 @@
 
 pub mod digest;
 pub mod manifest;
+pub mod mongo;
 pub mod report;
 pub mod store;
 pub mod tool;

@@ -1,6 +1,7 @@
 //! Backups and what they are made of, against real PostgreSQL servers and real folders.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod archive;
 mod digest;
 mod store;
 mod tool;
