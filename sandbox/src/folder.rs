@@ -14,7 +14,7 @@ use crate::random;
 pub(crate) const PREFIX: &str = "sabot-sandbox-";
 
 /// Memory that looks like a folder.
-const MEMORY: &str = "/dev/shm";
+pub(crate) const MEMORY: &str = "/dev/shm";
 
 /// The room that [`Place::Auto`] asks of memory: a server with its WAL limit, and a few databases.
 const ROOM: u64 = 512 * 1024 * 1024;
@@ -54,7 +54,7 @@ pub fn usual_places() -> Vec<PathBuf> {
 }
 
 /// Free bytes in the file system of `folder`; none when it cannot be written.
-fn room(folder: &Path) -> u64 {
+pub(crate) fn room(folder: &Path) -> u64 {
     let writable = rustix::fs::access(folder, rustix::fs::Access::WRITE_OK).is_ok();
     let free = rustix::fs::statvfs(folder).map_or(0, |stat| stat.f_bavail.saturating_mul(stat.f_frsize));
     if writable { free } else { 0 }

@@ -74,6 +74,14 @@ pub enum Error {
         /// The socket that was to be.
         path: PathBuf,
     },
+    /// Data from elsewhere that no sandbox may start on.
+    #[error("cannot start a sandbox on these data: {path}: {reason}", path = path.display())]
+    Data {
+        /// What is wrong, below the data folder.
+        path: PathBuf,
+        /// Why that is refused, and what would help.
+        reason: &'static str,
+    },
     /// A setting that the sandbox decides, or that is not a name and a value.
     #[error("cannot set `{name}` in a sandbox: {reason}")]
     Setting {

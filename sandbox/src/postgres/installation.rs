@@ -69,6 +69,14 @@ impl Installation {
         chosen.ok_or(Error::NoSuchVersion { wanted: major, found })
     }
 
+    /// The server whose folder is on `PATH`: what somebody has put there is what he means.
+    #[must_use]
+    pub fn on_path() -> Option<Self> {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let folder = std::env::split_paths(&path).find(|folder| folder.join("postgres").is_file())?;
+        Self::at(folder)
+    }
+
     /// Every server found, in the order in which [`find`](Self::find) prefers them.
     #[must_use]
     pub fn all() -> Vec<Self> {

@@ -1,13 +1,18 @@
 //! Throwaway PostgreSQL servers.
 //!
 //! The first start of a version runs `initdb` into a cache (`SABOT_CACHE_DIR`, else `$XDG_CACHE_HOME/sabot`, else
-//! `~/.cache/sabot`); every later one copies that, into memory where there is room.
+//! `~/.cache/sabot`); every later one copies that, into memory where there is room. [`Held`] is a sandbox before its
+//! server starts: that may also run on data that come from elsewhere.
 
+mod adopt;
 mod copy;
 mod database;
 mod error;
+mod held;
 mod installation;
+mod machine;
 mod options;
+mod restore;
 mod server;
 mod settings;
 mod shared;
@@ -15,6 +20,7 @@ mod start;
 mod template;
 
 pub use error::Error;
+pub use held::Held;
 pub use installation::{Installation, Version};
 pub use options::Options;
 pub use server::Server;
@@ -26,6 +32,9 @@ pub const SUPERUSER: &str = "sabot_sandbox";
 
 /// The `PATH` of servers: what a caller has put first on his own is none of their business.
 const TOOLS: &str = "/usr/local/bin:/usr/bin:/bin";
+
+/// The environment variable that carries the sandbox's id in everything that its server starts.
+pub const MARK: &str = "SABOT_SANDBOX";
 
 /// Ends what runs from a sandbox; see the script.
 pub(crate) const SWEEP: &str = include_str!("sweep.sh");

@@ -7,9 +7,7 @@ use tokio::sync::Mutex;
 use tokio_postgres::Config;
 
 use super::start::Site;
-use super::{Error, Installation, Options, SUPERUSER, settings, template};
-use crate::account::Account;
-use crate::folder::{self, Folder};
+use super::{Error, Held, Installation, Options, SUPERUSER};
 use crate::leash::{Leash, Signal};
 use crate::random;
 
@@ -33,25 +31,14 @@ impl Server {
     /// When no PostgreSQL is installed, a folder cannot be written, a setting is refused, or the server does not
     /// start; the message holds the end of its log.
     pub async fn start(options: Options) -> Result<Self, Error> {
-        settings::validate(&options.settings)?;
-        let installation = options.installation.clone().map_or_else(Installation::find, Ok)?;
-        let account = Account::unprivileged();
-        if account.is_none() && rustix::process::geteuid().is_root() {
-            return Err(Error::NoAccount);
-        }
-        let template = template::ensure(&installation, account.as_ref()).await?;
-        let kind = format!("postgres {}", installation.version);
-        let Folder { id, path: root } =
-            Folder::create(&options.place, &kind, options.held_for, account.as_ref())
-                .map_err(Error::folder(options.place.path()))?;
-        let site = Site { id, root, installation, account, options };
-        let leash = site.hold().inspect_err(|_| folder::discard(&site.root))?;
-        let template_password = template.password.clone();
-        site.furnish(template).await?;
-        let (leash, port) = site.start_anywhere(leash).await?;
-        let password = random::hex(16).map_err(Error::folder(&site.root))?;
-        let mut server = Self { site, port, password: template_password, leash: Mutex::new(leash) };
-        server.change_password(password).await?;
+        Held::new(options)?.start_empty().await
+    }
+
+    /// A server that has just become ready, its superuser's password set to one of its own.
+    pub(super) async fn ready(site: Site, leash: Leash, port: u16, password: String) -> Result<Self, Error> {
+        let fresh = random::hex(16).map_err(Error::folder(&site.root))?;
+        let mut server = Self { site, port, password, leash: Mutex::new(leash) };
+        server.change_password(fresh).await?;
         Ok(server)
     }
 

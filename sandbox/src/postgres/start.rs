@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::template::Template;
-use super::{Error, Installation, Options, SWEEP, TOOLS, copy, settings};
+use super::{Error, Installation, MARK, Options, SWEEP, TOOLS, copy, settings};
 use crate::account::Account;
 use crate::folder;
 use crate::gc;
@@ -54,6 +54,8 @@ impl Site {
             .env_clear()
             .env("PATH", TOOLS)
             .env("LC_ALL", "C.UTF-8")
+            // So that whatever it starts, wherever that goes, is known for the sandbox's.
+            .env(MARK, &self.id)
             .cwd("/")
             .stdout(log)
             .stderr(copy)
@@ -69,16 +71,29 @@ impl Site {
 
     /// Fills the folder: data, socket folder, authentication.
     pub(super) async fn furnish(&self, template: Template) -> Result<(), Error> {
-        let account = self.account.as_ref();
-        folder::make(&self.socket_dir(), account).map_err(Error::folder(self.socket_dir()))?;
         let (to, owner) = (self.data(), self.account.clone());
         tokio::task::spawn_blocking(move || copy::tree(&template.data, &to, owner.as_ref()))
             .await
             .map_err(io::Error::other)
             .and_then(|copied| copied)
             .map_err(Error::folder(self.data()))?;
+        self.shut()
+    }
+
+    /// Makes the socket folder and says who may come in.
+    pub(super) fn shut(&self) -> Result<(), Error> {
+        let account = self.account.as_ref();
+        folder::make(&self.socket_dir(), account).map_err(Error::folder(self.socket_dir()))?;
         let hba = self.data().join("pg_hba.conf");
         folder::write(&hba, &settings::hba(&self.options.hba), account).map_err(Error::folder(hba))
+    }
+
+    /// Writes `postgresql.conf`.
+    pub(super) fn configure(&self, port: u16) -> Result<(), Error> {
+        let conf = settings::conf(&self.id, &self.socket_dir(), port, &self.options.settings);
+        let data = self.data();
+        folder::write(&data.join("postgresql.conf"), &conf, self.account.as_ref())
+            .map_err(Error::folder(data))
     }
 
     /// Ends what a killed postmaster has left running: sessions outlive it until they look for it, and until they are
@@ -109,14 +124,12 @@ impl Site {
 
     /// Starts the server on this port and waits until it is ready.
     pub(super) async fn start(&self, leash: &Leash, port: u16) -> Result<(), Error> {
-        let (data, account) = (self.data(), self.account.as_ref());
         let socket = self.socket_dir().join(format!(".s.PGSQL.{port}"));
         // One byte less than the kernel's 108: the name ends with a zero.
         if socket.as_os_str().len() > 107 {
             return Err(Error::LongPath { path: socket });
         }
-        let conf = settings::conf(&self.id, &self.socket_dir(), port, &self.options.settings);
-        folder::write(&data.join("postgresql.conf"), &conf, account).map_err(Error::folder(&data))?;
+        self.configure(port)?;
         leash.start().await?;
         let ready = tokio::time::timeout(self.options.start_limit, self.ready(leash)).await;
         ready.unwrap_or_else(|_| {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod collecting;
+mod filled;
 mod leash;
 mod look;
 mod mongo;

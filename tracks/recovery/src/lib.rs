@@ -5,6 +5,7 @@
 //! [`Report`](report::Report) says what came of it.
 
 pub mod digest;
+pub mod drill;
 pub mod manifest;
 pub mod mongo;
 pub mod report;

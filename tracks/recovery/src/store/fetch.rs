@@ -89,7 +89,9 @@ impl Store {
         let mut copy = Copy::create(path)?;
         let starts = (0..meta.size).step_by(usize::try_from(PART).unwrap_or(usize::MAX));
         let mut parts = stream::iter(starts)
-            .map(|start| self.part(&artifact.name, &location, start..(start + PART).min(meta.size), meta.e_tag.clone()))
+            .map(|start| {
+                self.part(&artifact.name, &location, start..(start + PART).min(meta.size), meta.e_tag.clone())
+            })
             .buffered(AT_ONCE);
         while let Some(part) = parts.next().await {
             copy = copy.add(part?).await?;
@@ -110,7 +112,8 @@ impl Store {
         range: Range<u64>,
         e_tag: Option<String>,
     ) -> Result<Bytes, StoreError> {
-        let options = GetOptions { range: Some(GetRange::Bounded(range)), if_match: e_tag, ..GetOptions::default() };
+        let options =
+            GetOptions { range: Some(GetRange::Bounded(range)), if_match: e_tag, ..GetOptions::default() };
         let got = async { self.inner.get_opts(location, options).await?.bytes().await };
         self.limited("fetch", name, got).await
     }

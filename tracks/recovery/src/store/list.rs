@@ -47,7 +47,8 @@ impl Store {
         };
         let mut files: BTreeMap<String, ObjectMeta> =
             objects.into_iter().map(|meta| (self.name_of(&meta.location), meta)).collect();
-        let manifests: Vec<String> = files.keys().filter(|name| name::artifact_of(name).is_some()).cloned().collect();
+        let manifests: Vec<String> =
+            files.keys().filter(|name| name::artifact_of(name).is_some()).cloned().collect();
         let manifests: Vec<_> = manifests.iter().filter_map(|name| files.remove_entry(name)).collect();
         let reads = stream::iter(manifests.iter().map(|(name, meta)| self.manifest(name, meta)));
         let read: Vec<_> = reads.buffer_unordered(AT_ONCE).try_collect().await?;
@@ -187,13 +188,13 @@ fn without_bytes(name: String, read: Read) -> Artifact {
 }
 
 fn newest_first(artifacts: &mut [Artifact]) {
-    artifacts.sort_by(|a, b| {
-        b.snapshot_at().cmp(&a.snapshot_at()).then_with(|| b.stored_at.cmp(&a.stored_at))
-    });
+    artifacts
+        .sort_by(|a, b| b.snapshot_at().cmp(&a.snapshot_at()).then_with(|| b.stored_at.cmp(&a.stored_at)));
 }
 
 fn is_named(artifact: &Artifact, job: &str, name: &str) -> bool {
-    artifact.name == name || artifact.name.strip_prefix(job).and_then(|rest| rest.strip_prefix('/')) == Some(name)
+    artifact.name == name
+        || artifact.name.strip_prefix(job).and_then(|rest| rest.strip_prefix('/')) == Some(name)
 }
 
 fn random_below(count: usize) -> Result<usize, StoreError> {

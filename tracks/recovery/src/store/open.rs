@@ -67,13 +67,10 @@ impl Store {
     fn s3(bucket: &str, prefix: &str) -> Result<Self, StoreError> {
         // Fails only when a provider is there already, which serves as well.
         let _installed = rustls::crypto::ring::default_provider().install_default();
-        let place = if prefix.is_empty() { format!("s3://{bucket}") } else { format!("s3://{bucket}/{prefix}") };
-        let failed = |source| StoreError::Request {
-            doing: "open",
-            name: String::new(),
-            place: place.clone(),
-            source,
-        };
+        let place =
+            if prefix.is_empty() { format!("s3://{bucket}") } else { format!("s3://{bucket}/{prefix}") };
+        let failed =
+            |source| StoreError::Request { doing: "open", name: String::new(), place: place.clone(), source };
         let inner = AmazonS3Builder::from_env().with_bucket_name(bucket).build().map_err(failed)?;
         let prefix = Path::parse(prefix)
             .map_err(|_| StoreError::BadName { name: prefix.to_owned(), place: place.clone() })?;

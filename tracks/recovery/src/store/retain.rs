@@ -58,17 +58,15 @@ impl Store {
     /// of one as well; to remove those is the business of its lifecycle rule `AbortIncompleteMultipartUpload`.
     fn sweep(&self, job: &str) -> Result<Vec<String>, StoreError> {
         let Some(folder) = self.local_path(job) else { return Ok(Vec::new()) };
-        let failed = |doing, path: &Path, source| StoreError::File {
-            doing,
-            path: path.display().to_string(),
-            source,
-        };
+        let failed =
+            |doing, path: &Path, source| StoreError::File { doing, path: path.display().to_string(), source };
         let entries = std::fs::read_dir(&folder).map_err(|source| failed("list", &folder, source))?;
         let mut removed = Vec::new();
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             if is_staged(&name) && is_older(&entry, ABANDONED) {
-                std::fs::remove_file(entry.path()).map_err(|source| failed("remove", &entry.path(), source))?;
+                std::fs::remove_file(entry.path())
+                    .map_err(|source| failed("remove", &entry.path(), source))?;
                 removed.push(format!("{job}/{name}"));
             }
         }

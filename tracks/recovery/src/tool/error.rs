@@ -20,7 +20,9 @@ pub enum ToolError {
         remedy: String,
     },
     /// Those that there are cannot read a server as new as this one.
-    #[error("`{name}` is of version {found}, the server of {wanted}: it refuses newer servers; install postgresql-client-{wanted}")]
+    #[error(
+        "`{name}` is of version {found}, the server of {wanted}: it refuses newer servers; install postgresql-client-{wanted}"
+    )]
     TooOld {
         /// Its name.
         name: String,

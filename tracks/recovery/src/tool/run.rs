@@ -38,7 +38,16 @@ impl Command {
     pub fn new(tool: &Tool, limit: Duration) -> Self {
         let spec = Spec::new(&tool.program).grace(GRACE);
         // Messages are read by programs too; and none of the caller's settings may steer it to another server.
-        let own = ["PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGDATABASE", "PGSERVICE", "PGPASSWORD", "PGOPTIONS"];
+        let own = [
+            "PGHOST",
+            "PGHOSTADDR",
+            "PGPORT",
+            "PGUSER",
+            "PGDATABASE",
+            "PGSERVICE",
+            "PGPASSWORD",
+            "PGOPTIONS",
+        ];
         let spec = own.into_iter().fold(spec.env("LC_ALL", "C.UTF-8"), Spec::env_remove);
         Self { name: tool.name.clone(), spec, limit }
     }

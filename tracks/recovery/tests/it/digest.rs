@@ -51,7 +51,13 @@ async fn filled() -> Fresh {
     let client = fresh.connect().await.unwrap();
     client.batch_execute(SCHEMA).await.unwrap();
     let many: Vec<_> = (0..250).map(|number| format!("c{number} int DEFAULT {number}")).collect();
-    client.batch_execute(&format!("CREATE TABLE wide ({}); INSERT INTO wide DEFAULT VALUES; INSERT INTO wide (c7) VALUES (NULL)", many.join(", "))).await.unwrap();
+    client
+        .batch_execute(&format!(
+            "CREATE TABLE wide ({}); INSERT INTO wide DEFAULT VALUES; INSERT INTO wide (c7) VALUES (NULL)",
+            many.join(", ")
+        ))
+        .await
+        .unwrap();
     fresh
 }
 
@@ -62,7 +68,11 @@ async fn told(fresh: &Fresh) -> Database {
 /// What differs: tables, and classes of objects.
 fn differences(a: &Database, b: &Database) -> Vec<String> {
     let tables = |one: &Database, other: &Database| -> Vec<String> {
-        one.tables.iter().filter(|table| !other.tables.contains(table)).map(|table| table.name.clone()).collect()
+        one.tables
+            .iter()
+            .filter(|table| !other.tables.contains(table))
+            .map(|table| table.name.clone())
+            .collect()
     };
     let classes = a.objects.iter().zip(&b.objects).filter(|(a, b)| a != b).map(|(a, _)| a.class.clone());
     let mut all: Vec<_> = [tables(a, b), tables(b, a), classes.collect()].concat();
@@ -76,19 +86,43 @@ async fn everything_that_holds_rows_is_told() {
     let database = told(&filled().await).await;
     let rows: Vec<_> = database.tables.iter().map(|table| (table.name.as_str(), table.rows)).collect();
     let expected = [
-        ("\"Odd schema\".\"Select\"", 2), ("pg_largeobject", 2), ("public.child", 1), ("public.counted", 1),
-        ("public.counter", 1), ("public.empty", 0), ("public.fresh", 1), ("public.never", 0), ("public.nothing", 3),
-        ("public.parent", 1), ("public.parts_low", 10), ("public.t", 1000), ("public.unlogged", 1), ("public.wide", 2),
+        ("\"Odd schema\".\"Select\"", 2),
+        ("pg_largeobject", 2),
+        ("public.child", 1),
+        ("public.counted", 1),
+        ("public.counter", 1),
+        ("public.empty", 0),
+        ("public.fresh", 1),
+        ("public.never", 0),
+        ("public.nothing", 3),
+        ("public.parent", 1),
+        ("public.parts_low", 10),
+        ("public.t", 1000),
+        ("public.unlogged", 1),
+        ("public.wide", 2),
     ];
     assert_eq!(rows, expected);
     let digest = |name: &str| database.tables.iter().find(|table| table.name == name).unwrap().digest.clone();
     assert_eq!(digest("public.counter"), "41 called");
     assert_eq!(digest("public.fresh"), "1 not called");
     assert_eq!(digest("public.never"), "not populated");
-    let counts: Vec<_> = database.objects.iter().map(|o| (o.class.as_str(), o.count)).filter(|o| o.1 > 0).collect();
+    let counts: Vec<_> =
+        database.objects.iter().map(|o| (o.class.as_str(), o.count)).filter(|o| o.1 > 0).collect();
     let expected = [
-        ("schema", 2), ("table", 10), ("column", 286), ("index", 2), ("constraint", 2), ("trigger", 1), ("policy", 1),
-        ("view", 1), ("materialized view", 2), ("sequence", 2), ("function", 2), ("aggregate", 1), ("type", 3), ("comment", 1),
+        ("schema", 2),
+        ("table", 10),
+        ("column", 283),
+        ("index", 2),
+        ("constraint", 2),
+        ("trigger", 1),
+        ("policy", 1),
+        ("view", 1),
+        ("materialized view", 2),
+        ("sequence", 2),
+        ("function", 2),
+        ("aggregate", 1),
+        ("type", 3),
+        ("comment", 1),
     ];
     assert_eq!(counts, expected);
     assert_eq!(database.extensions.keys().collect::<Vec<_>>(), ["plpgsql"]);
@@ -124,7 +158,10 @@ async fn every_change_is_seen() {
         ("UPDATE wide SET c249 = 0 WHERE c7 IS NOT NULL", &["public.wide"]),
         ("UPDATE \"Odd schema\".\"Select\" SET n = 1.5 WHERE n = 1.50", &["\"Odd schema\".\"Select\""]),
         ("UPDATE \"Odd schema\".\"Select\" SET p = NULL", &["\"Odd schema\".\"Select\""]),
-        ("UPDATE \"Odd schema\".\"Select\" SET j = '{\"a\":2, \"b\":1}' WHERE n = 1.5", &["\"Odd schema\".\"Select\""]),
+        (
+            "UPDATE \"Odd schema\".\"Select\" SET j = '{\"a\":2, \"b\":1}' WHERE n = 1.5",
+            &["\"Odd schema\".\"Select\""],
+        ),
         ("UPDATE parent SET id = 3 WHERE id = 2", &["public.child"]),
         ("SELECT lo_put(7001, 2500000, 'y')", &["pg_largeobject"]),
         ("SELECT lo_unlink(7002)", &["pg_largeobject"]),
@@ -156,7 +193,10 @@ async fn every_change_is_seen() {
 async fn texts_that_only_move_over_to_the_next_column_differ() {
     let fresh = fresh_database().await.unwrap();
     let client = fresh.connect().await.unwrap();
-    client.batch_execute("CREATE TABLE m (a text, b text); INSERT INTO m VALUES (E'x\\x1fy', 'z')").await.unwrap();
+    client
+        .batch_execute("CREATE TABLE m (a text, b text); INSERT INTO m VALUES (E'x\\x1fy', 'z')")
+        .await
+        .unwrap();
     let before = told(&fresh).await;
     client.batch_execute("UPDATE m SET a = 'x', b = E'y\\x1fz'").await.unwrap();
     assert_eq!(differences(&before, &told(&fresh).await), ["public.m"]);
@@ -180,7 +220,12 @@ async fn a_snapshot_is_read_as_it_was_and_a_view_as_it_will_be() {
     let refreshed = content(&fresh.config(), &How { views: Views::Refreshed, ..how }).await.unwrap();
     assert_eq!(differences(&seen, &refreshed), ["public.counted"]);
     drop(holder);
-    other.batch_execute("INSERT INTO t SELECT i, '' FROM generate_series(1, 900) i; REFRESH MATERIALIZED VIEW counted").await.unwrap();
+    other
+        .batch_execute(
+            "INSERT INTO t SELECT i, '' FROM generate_series(1, 900) i; REFRESH MATERIALIZED VIEW counted",
+        )
+        .await
+        .unwrap();
     let counted = |database: &Database| database.tables.iter().find(|t| t.name == "public.counted").cloned();
     assert_eq!(counted(&told(&fresh).await), counted(&refreshed));
     let stand = sequences(&fresh.config(), LIMIT).await.unwrap();
@@ -191,7 +236,12 @@ async fn a_snapshot_is_read_as_it_was_and_a_view_as_it_will_be() {
 async fn what_cannot_be_read_is_named() {
     let fresh = filled().await;
     let client = fresh.connect().await.unwrap();
-    client.batch_execute("CREATE ROLE reader LOGIN PASSWORD 'reader'; GRANT USAGE ON SCHEMA \"Odd schema\" TO reader").await.unwrap();
+    client
+        .batch_execute(
+            "CREATE ROLE reader LOGIN PASSWORD 'reader'; GRANT USAGE ON SCHEMA \"Odd schema\" TO reader",
+        )
+        .await
+        .unwrap();
     let mut config = fresh.config();
     config.user("reader").password("reader");
     let error = content(&config, &How::fast(LIMIT)).await.unwrap_err().to_string();

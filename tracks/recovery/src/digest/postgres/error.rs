@@ -7,7 +7,9 @@ use std::time::Duration;
 #[non_exhaustive]
 pub enum DigestError {
     /// No connection.
-    #[error("no connection to the database that is to be digested; is the server up, and may this user connect?")]
+    #[error(
+        "no connection to the database that is to be digested; is the server up, and may this user connect?"
+    )]
     Connect(#[source] tokio_postgres::Error),
     /// The server refused.
     #[error("{subject} could not be digested; may this user read it?")]

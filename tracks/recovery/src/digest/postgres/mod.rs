@@ -117,7 +117,9 @@ async fn take(
             continue;
         };
         let row = session.row(&name, &sql).await?;
-        let [Some(rows), Some(digest)] = row.as_slice() else { return Err(DigestError::Unreadable { subject: name }) };
+        let [Some(rows), Some(digest)] = row.as_slice() else {
+            return Err(DigestError::Unreadable { subject: name });
+        };
         let rows = rows.parse().map_err(|_| DigestError::Unreadable { subject: name.clone() })?;
         done.push(Table { name, rows, digest: digest.clone() });
     }

@@ -159,7 +159,8 @@ pub(super) async fn extensions(session: &Session) -> Result<BTreeMap<String, Str
 }
 
 fn statement(at: usize, class: &str, sql: &str) -> String {
-    let sql = sql.replace("{own_relation}", "{own} AND c.relpersistence <> 't' AND {not_extension pg_class c}");
+    let sql =
+        sql.replace("{own_relation}", "{own} AND c.relpersistence <> 't' AND {not_extension pg_class c}");
     let sql = without_extensions(&sql.replace("{own}", OWN));
     // Casts and parentheses come out differently when a definition that was restored is written again.
     format!(
@@ -178,7 +179,8 @@ fn without_extensions(sql: &str) -> String {
         let (what, rest) = part.split_once('}').unwrap_or((part, ""));
         let (catalogue, alias) = what.split_once(' ').unwrap_or((what, "c"));
         whole.push_str(&format!(
-            "NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '{catalogue}'::regclass AND e.objid = {alias}.oid AND e.deptype = 'e')"
+            "NOT EXISTS (SELECT FROM pg_depend member WHERE member.classid = '{catalogue}'::regclass
+                AND member.objid = {alias}.oid AND member.deptype = 'e')"
         ));
         whole.push_str(rest);
     }

@@ -75,6 +75,7 @@ fn nested(values: &[String], most: usize) -> String {
 
 /// How many of these are null.
 fn nulls(values: &[String]) -> String {
-    let groups: Vec<_> = values.chunks(MOST).map(|group| format!("num_nulls({})", group.join(", "))).collect();
+    let groups: Vec<_> =
+        values.chunks(MOST).map(|group| format!("num_nulls({})", group.join(", "))).collect();
     groups.join(" + ")
 }

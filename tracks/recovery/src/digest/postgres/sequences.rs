@@ -32,7 +32,9 @@ pub(super) async fn of(session: &Session) -> Result<Vec<Table>, DigestError> {
     let mut tables = Vec::with_capacity(names.len());
     for group in names.chunks(AT_ONCE) {
         let each = group.iter().enumerate().map(|(at, name)| {
-            format!("SELECT {at}, last_value, CASE WHEN is_called THEN 'called' ELSE 'not called' END FROM {name}")
+            format!(
+                "SELECT {at}, last_value, CASE WHEN is_called THEN 'called' ELSE 'not called' END FROM {name}"
+            )
         });
         let sql = format!("{} ORDER BY 1", each.collect::<Vec<_>>().join(" UNION ALL "));
         let rows = session.rows("a sequence", &sql).await?;

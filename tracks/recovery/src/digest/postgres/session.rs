@@ -23,7 +23,11 @@ pub(super) struct Session {
 
 impl Session {
     /// Connects, and begins to read this snapshot, or the present.
-    pub(super) async fn open(config: &Config, how: &How, snapshot: Option<&str>) -> Result<Self, DigestError> {
+    pub(super) async fn open(
+        config: &Config,
+        how: &How,
+        snapshot: Option<&str>,
+    ) -> Result<Self, DigestError> {
         let (client, connection) = config.connect(NoTls).await.map_err(DigestError::Connect)?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -39,8 +43,9 @@ impl Session {
              SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = '1MB'",
             how.workers
         );
-        let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-        session.run(&format!("{FIXED}; {CHECK}; {workers}; {begin}")).await?;
+        session.run(&format!("{FIXED}; {CHECK}; {workers}")).await?;
+        // A message of its own: statements that share one share a transaction, whose level is settled by the first.
+        session.run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
         if let Some(snapshot) = snapshot {
             session.run(&format!("SET TRANSACTION SNAPSHOT {}", literal(snapshot))).await?;
         }
@@ -70,7 +75,11 @@ impl Session {
     }
 
     /// Every row of an answer, each value as its text: one trip, and no type need be known.
-    pub(super) async fn rows(&self, subject: &str, sql: &str) -> Result<Vec<Vec<Option<String>>>, DigestError> {
+    pub(super) async fn rows(
+        &self,
+        subject: &str,
+        sql: &str,
+    ) -> Result<Vec<Vec<Option<String>>>, DigestError> {
         let answered = self.client.simple_query(sql).await;
         let messages =
             answered.map_err(|source| DigestError::Statement { subject: subject.to_owned(), source })?;

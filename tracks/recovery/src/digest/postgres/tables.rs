@@ -18,7 +18,11 @@ pub(super) struct Relation {
 pub(super) enum Source {
     Table,
     /// A materialized view: its query, and its columns in their own order.
-    View { query: String, columns: String, populated: bool },
+    View {
+        query: String,
+        columns: String,
+        populated: bool,
+    },
     LargeObjects,
 }
 
@@ -71,7 +75,8 @@ fn relation(row: Vec<Option<String>>) -> Result<Relation, DigestError> {
     };
     // A name may hold a line break, and is quoted then: split where no quote is open.
     let names = names.map(|names| split(&names)).unwrap_or_default();
-    let flags = |text: Option<String>| text.unwrap_or_default().into_bytes().into_iter().map(|byte| byte == b't');
+    let flags =
+        |text: Option<String>| text.unwrap_or_default().into_bytes().into_iter().map(|byte| byte == b't');
     let columns: Vec<_> = names
         .into_iter()
         .zip(flags(nullable))
