@@ -4,8 +4,10 @@
 //! throwaway server, verifies it against the manifest, asks smoke queries, measures, and removes everything again; its
 //! [`Report`](report::Report) says what came of it.
 
+pub mod backup;
 pub mod digest;
 pub mod drill;
+pub mod libpq;
 pub mod manifest;
 pub mod mongo;
 pub mod report;

@@ -10,6 +10,7 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::ops::Range;
+use std::os::fd::AsRawFd as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +23,32 @@ const PART: u64 = 8 * 1024 * 1024;
 
 /// How many such requests are under way at once.
 const AT_ONCE: usize = 4;
+
+/// How much of an artifact holds all that stands at its beginning: the contents of a hundred thousand objects.
+const HEAD: u64 = 64 * 1024 * 1024;
+
+/// The beginning of an artifact. A copy goes with it.
+#[derive(Debug)]
+pub(crate) enum Head {
+    There(PathBuf),
+    /// It has no name: nothing is left of it, however this process ends.
+    Copied(File),
+}
+
+impl Head {
+    /// By which a child of this process opens it.
+    pub(crate) fn path(&self) -> PathBuf {
+        match self {
+            Self::There(path) => path.clone(),
+            Self::Copied(copy) => path_of(copy),
+        }
+    }
+}
+
+/// By which a child of this process opens a file without a name.
+pub(crate) fn path_of(file: &File) -> PathBuf {
+    PathBuf::from(format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()))
+}
 
 /// An artifact at hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +97,28 @@ impl Store {
             return Err(self.changed(artifact, what));
         }
         Ok(fetched)
+    }
+
+    /// The beginning of an artifact as a file: in a local folder the artifact itself, else a copy of its first 64 MiB.
+    ///
+    /// # Errors
+    /// When store or file cannot be used.
+    pub(crate) async fn head(&self, name: &str) -> Result<Head, StoreError> {
+        if let Some(path) = self.local_path(name) {
+            return Ok(Head::There(path));
+        }
+        let location = self.path(name)?;
+        let meta = self.limited("look at", name, self.inner.head(&location)).await?;
+        let failed = |source| file_error("write", std::path::Path::new("a temporary file"), source);
+        let mut copy = tempfile::tempfile().map_err(failed)?;
+        let mut start = 0;
+        while start < meta.size.min(HEAD) {
+            let end = (start + PART).min(meta.size);
+            let part = self.part(name, &location, start..end, meta.e_tag.clone()).await?;
+            copy.write_all(&part).map_err(failed)?;
+            start = end;
+        }
+        Ok(Head::Copied(copy))
     }
 
     fn changed(&self, artifact: &Artifact, what: String) -> StoreError {

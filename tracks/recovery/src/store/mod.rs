@@ -20,6 +20,7 @@ mod upload;
 pub use artifact::{Artifact, Choice, Chosen, State};
 pub use error::StoreError;
 pub use fetch::Fetched;
+pub(crate) use fetch::path_of;
 pub use name::{Suffix, artifact_name, is_job, is_ours, manifest_name};
 pub use retain::Retained;
 pub use upload::{Stored, Upload};

@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod archive;
+mod backup;
 mod digest;
+mod stand_in;
 mod store;
 mod tool;
