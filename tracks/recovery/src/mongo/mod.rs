@@ -16,6 +16,7 @@ mod inventory;
 mod metadata;
 mod parser;
 mod reader;
+pub(crate) mod url;
 
 pub use digest::ALGORITHM;
 pub use error::ArchiveError;
