@@ -4,6 +4,7 @@
 mod archive;
 mod backup;
 mod digest;
+mod mongo;
 mod stand_in;
 mod store;
 mod tool;
