@@ -1,8 +1,13 @@
 //! The arguments, as documented by `--help`.
 
+mod drill;
+
+pub(crate) use drill::{DrillArgs, DrillEngine, DrillPostgresArgs, DrillSource};
+
 use crate::reports::Report;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sabot_engine::Need;
+use std::time::Duration;
 
 /// Proves that a backend keeps its reliability promises, and proves that each of those proofs is able to fail.
 ///
@@ -27,6 +32,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Say what is lacking here, and which checks hang on it.
     Doctor,
+    /// Restore a backup into a throwaway server, verify it, measure, and remove everything again.
+    Drill(DrillArgs),
     /// Start the embedded platform and leave it up until Ctrl-C.
     Platform,
     /// Remove what dead runs left.
@@ -114,4 +121,34 @@ pub(crate) enum ListFormat {
     Text,
     Json,
     Markdown,
+}
+
+/// Reads `90s`, `5m`, `30h` or `2d`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no duration; write one such as 90s, 5m, 30h or 2d");
+    let end = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
+    let (number, unit) = text.split_at(end);
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 60 * 60,
+        "d" => 24 * 60 * 60,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_a_unit() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("30h"), Ok(Duration::from_secs(108_000)));
+        for wrong in ["", "5", "m", "5 m", "-5m", "99999999999999999999d"] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod doctor;
+pub(crate) mod drill;
 pub(crate) mod gc;
 pub(crate) mod list;
 pub(crate) mod platform;

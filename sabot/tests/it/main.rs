@@ -4,6 +4,7 @@
 mod arrows;
 mod builds;
 mod catalogue;
+mod drill;
 mod names;
 mod program;
 mod record;

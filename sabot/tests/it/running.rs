@@ -187,6 +187,11 @@ pub(crate) fn folders_of(owner: u32) -> Vec<PathBuf> {
 /// Fails unless every process of `started` and every folder of `owner` goes within [`PATIENCE`].
 pub(crate) fn nothing_is_left(started: &BTreeSet<u32>, owner: u32) {
     assert!(started.len() > 6, "guardians, services and a server were running: {started:?}");
+    gone(started, owner);
+}
+
+/// The same of whatever was started, be it little.
+pub(crate) fn gone(started: &BTreeSet<u32>, owner: u32) {
     look_for(&format!("the end of {started:?} and of the folders of {owner}"), || {
         let alive: BTreeSet<_> = parents().into_iter().map(|(pid, _)| pid).collect();
         (started.is_disjoint(&alive) && folders_of(owner).is_empty()).then_some(())

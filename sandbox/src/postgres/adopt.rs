@@ -9,7 +9,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use super::start::Site;
-use super::{Error, MARK, SUPERUSER, TOOLS};
+use super::{Error, Installation, MARK, SUPERUSER, TOOLS};
 use crate::account::Account;
 use crate::folder;
 use crate::leash::{Exit, Spec};
@@ -112,7 +112,10 @@ fn give_all(data: &Path, account: Option<&Account>) -> Result<(), Error> {
 async fn prepared_transactions(site: &Site) -> Result<String, Error> {
     let printed = site.root.join("control");
     let open = || File::create(&printed).map_err(Error::folder(&printed));
-    let spec = Spec::new(site.installation.program("pg_controldata")).arg("-D").arg(site.data());
+    let own = Some(site.installation.program("pg_controldata")).filter(|program| program.is_file());
+    let debian =
+        || Installation::of_major(site.installation.version.major).map(|one| one.program("pg_controldata"));
+    let spec = Spec::new(own.map_or_else(debian, Ok)?).arg("-D").arg(site.data());
     let exit = run(site, spec.stdout(open()?), CONTROL_LIMIT).await?;
     let text = std::fs::read_to_string(&printed).map_err(Error::folder(&printed))?;
     let setting = text.lines().find_map(|line| line.strip_prefix("max_prepared_xacts setting:"));

@@ -73,8 +73,10 @@ impl Installation {
     #[must_use]
     pub fn on_path() -> Option<Self> {
         let path = std::env::var_os("PATH").unwrap_or_default();
-        let folder = std::env::split_paths(&path).find(|folder| folder.join("postgres").is_file())?;
-        Self::at(folder)
+        let server =
+            std::env::split_paths(&path).map(|folder| folder.join("postgres")).find(|file| file.is_file())?;
+        // Often a link into the folder that holds the rest.
+        Self::at(std::fs::canonicalize(server).ok()?.parent()?.to_owned())
     }
 
     /// Every server found, in the order in which [`find`](Self::find) prefers them.

@@ -172,7 +172,8 @@ impl Course {
 
     /// Judges recovery time and recovery point by their limits.
     pub fn judge(&self, rto: Duration, rpo: Duration) {
-        let (recovered, age) = (self.state().recovered, self.age());
+        let recovered = self.state().recovered;
+        let age = self.age();
         if let Some(took) = recovered.filter(|took| *took > rto) {
             let (took, rto) = (took.as_secs_f64(), rto.as_secs_f64());
             self.problem(Class::Slow, "recovery time", format!("{took:.1} s; the limit is {rto:.0} s"));

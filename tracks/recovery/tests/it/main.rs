@@ -4,6 +4,7 @@
 mod archive;
 mod backup;
 mod digest;
+mod drill;
 mod mongo;
 mod stand_in;
 mod store;

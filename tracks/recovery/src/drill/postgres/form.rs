@@ -29,11 +29,9 @@ pub(super) enum Packing {
 pub(super) enum Form {
     /// `pg_dump --format=custom`.
     Custom(Packing),
-    /// `pg_dump --format=tar`.
-    Tar(Packing),
     /// `pg_dump --format=directory`, as a folder.
     Folder,
-    /// The same in a tar file.
+    /// The same in a tar file, and `pg_dump --format=tar`: unpacked, both are read as a folder.
     PackedFolder(Packing),
     /// SQL of `pg_dump` or `pg_dumpall`.
     Plain(Packing),
@@ -53,7 +51,7 @@ impl Form {
     /// compressed, and indexes come on top.
     pub(super) fn growth(self) -> u64 {
         match self {
-            Self::Plain(Packing::None) | Self::Tar(Packing::None) => 3,
+            Self::Plain(Packing::None) => 3,
             Self::Base(Packing::None) | Self::BaseFolder => 2,
             _ => 8,
         }
@@ -75,7 +73,7 @@ pub(super) fn tell(path: &Path) -> Result<Form, String> {
         (_, head) if head.starts_with(ARCHIVE) => Ok(Form::Custom(packing)),
         (_, head) if head.get(257..262) == Some(b"ustar") => tar(path, packing),
         (_, head) if is_dump(head) => Ok(Form::Plain(packing)),
-        (_, head) if std::str::from_utf8(head.get(..head.len() / 2).unwrap_or_default()).is_ok() => {
+        (_, head) if is_text(head) => {
             Err("it is text, and does not begin as `pg_dump` and `pg_dumpall` do".to_owned())
         }
         _ => Err("it is neither a dump nor a base backup of PostgreSQL".to_owned()),
@@ -117,6 +115,12 @@ fn folder(path: &Path) -> Result<Form, String> {
     }
 }
 
+/// Whether these are characters, the last of them cut perhaps.
+fn is_text(head: &[u8]) -> bool {
+    let whole = std::str::from_utf8(head).map_or_else(|error| error.error_len().is_none(), |_| true);
+    whole && !head.iter().any(|byte| *byte < b'\t')
+}
+
 /// The first lines of both programs' SQL.
 fn is_dump(head: &[u8]) -> bool {
     ["-- PostgreSQL database dump", "-- PostgreSQL database cluster dump"].iter().any(|words| {
@@ -129,15 +133,11 @@ fn tar(path: &Path, packing: Packing) -> Result<Form, String> {
     let damaged = |error: io::Error| format!("a tar file that cannot be read: {error}");
     let mut archive = tar::Archive::new(open(path).map_err(damaged)?);
     for entry in archive.entries().map_err(damaged)? {
-        let mut entry = entry.map_err(damaged)?;
+        let entry = entry.map_err(damaged)?;
         let name = entry.path().map_err(damaged)?.into_owned();
         let name = name.strip_prefix(".").unwrap_or(&name);
         if name == Path::new(CONTENTS) || name.file_name().is_some_and(|file| file == CONTENTS) {
-            let mut head = Vec::new();
-            entry.by_ref().take(11).read_to_end(&mut head).map_err(damaged)?;
-            // The eleventh byte is the form: 3 tar, 5 directory (pg_backup_archiver.h).
-            let is_tar = head.get(10) == Some(&3);
-            return Ok(if is_tar { Form::Tar(packing) } else { Form::PackedFolder(packing) });
+            return Ok(Form::PackedFolder(packing));
         }
         if name == Path::new(VERSION_FILE) || name == Path::new("backup_label") {
             return Ok(Form::Base(packing));
@@ -178,11 +178,7 @@ mod tests {
         assert_eq!(told(&gzip(dump)), Ok(Form::Plain(Packing::Gzip)));
         assert_eq!(told(&zstd::encode_all(&dump[..], 1).unwrap()), Ok(Form::Plain(Packing::Zstd)));
         assert_eq!(told(b"PGDMP\x01\x0e\x00"), Ok(Form::Custom(Packing::None)));
-        assert_eq!(told(&tar_of("toc.dat", b"PGDMP\x01\x0e\x00\x04\x08\x03")), Ok(Form::Tar(Packing::None)));
-        assert_eq!(
-            told(&tar_of("x/toc.dat", b"PGDMP\x01\x0e\x00\x04\x08\x05")),
-            Ok(Form::PackedFolder(Packing::None))
-        );
+        assert_eq!(told(&tar_of("x/toc.dat", b"PGDMP")), Ok(Form::PackedFolder(Packing::None)));
         assert_eq!(told(&gzip(&tar_of("PG_VERSION", b"15\n"))), Ok(Form::Base(Packing::Gzip)));
     }
 

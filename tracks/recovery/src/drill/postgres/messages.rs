@@ -24,9 +24,10 @@ pub(super) struct Said {
     pub(super) ignored: Option<u64>,
 }
 
+#[cfg(test)]
 impl Said {
     /// How many of them are errors.
-    pub(super) fn errors(&self) -> u64 {
+    fn errors(&self) -> u64 {
         self.messages.iter().filter(|message| !message.is_warning).count() as u64
     }
 }
@@ -59,19 +60,20 @@ pub(super) fn of_pg_restore(lines: &[String]) -> Said {
 pub(super) fn of_psql(lines: &[String]) -> Said {
     let mut said = Said::default();
     for line in lines {
-        match (line.strip_prefix("psql:"), line.strip_prefix("STATEMENT:  "), said.messages.last_mut()) {
-            (Some(words), _, _) => {
-                let (place, words) = place(words);
-                said.messages.push(Message::new(words, words, place));
-            }
-            (None, Some(statement), Some(last)) => statement.clone_into(&mut last.statement),
+        let (place, words) = line.strip_prefix("psql:").map_or((None, line.as_str()), |words| {
+            let (place, words) = place(words);
+            (Some(place), words)
+        });
+        match (words.strip_prefix("STATEMENT:  "), place, said.messages.last_mut()) {
+            (Some(statement), _, Some(last)) => statement.clone_into(&mut last.statement),
+            (_, Some(place), _) => said.messages.push(Message::new(words, words, place)),
             // A statement of several lines goes on below.
             (None, None, Some(last)) if !last.statement.is_empty() => {
                 last.statement.push('\n');
                 last.statement.push_str(line);
             }
-            (None, _, Some(last)) => last.add(line),
-            (None, _, None) => said.messages.push(Message::new(line, line, "")),
+            (_, None, Some(last)) => last.add(line),
+            (_, None, None) => said.messages.push(Message::new(line, line, "")),
         }
     }
     said.messages.retain(|message| !message.is_notice());
@@ -183,7 +185,7 @@ mod tests {
         let said = of_psql(&lines(
             "psql:/x/f:12: NOTICE:  role \"alice\" does not exist, skipping\n\
              psql:/x/f:13: ERROR:  role \"boss\" already exists\n\
-             STATEMENT:  CREATE ROLE boss;\n\
+             psql:/x/f:13: STATEMENT:  CREATE ROLE boss;\n\
              psql:/x/f:14: ERROR:  role \"alice\" already exists\n\
              STATEMENT:  CREATE ROLE alice;\n\
              psql:/x/f:15: ERROR:  database \"a\" does not exist\n\

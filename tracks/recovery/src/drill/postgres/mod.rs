@@ -25,7 +25,7 @@ use super::course::{Course, Listener, Stopped};
 use super::input::Input;
 use super::room::room;
 use super::{Hold, Request};
-use crate::manifest::{Content, Engine};
+use crate::manifest::{self, Content, Engine};
 use crate::report::{Class, Event, Phase, Report};
 use form::Form;
 use given::Given;
@@ -99,21 +99,31 @@ struct Place {
 impl Drill<'_> {
     async fn work(&self) -> Result<(), Stopped> {
         let input = Input::choose(&self.course, &self.request.source, Engine::Postgres).await?;
-        // Of what lies here the form is known before anything is started.
-        let form = match input.local_path() {
+        // What a manifest vouches for is looked into once its hash was checked; of a file the form is told at once.
+        let form = match input.local_path().filter(|_| input.manifest().is_none()) {
             Some(path) => Some(ready::tell(&self.course, input.name(), &path).await?),
             None => None,
         };
+        let physical = input.manifest().map(|manifest| manifest.form == manifest::Form::BaseBackup);
+        let physical = physical.or(form.map(Form::is_physical));
         let driller = Driller::new().map_err(|error| self.course.stop(Class::Server, "the server", error))?;
-        let place = self.course.phase(Phase::Preflight, async { self.hold(&input, form, &driller) }).await?;
-        let (fetched, form) = match form {
-            Some(form) if !form.is_physical() => {
-                let fetch = self.course.phase(Phase::Fetch, self.fetch(&input, Some(form), &place));
+        let place = self
+            .course
+            .phase(Phase::Preflight, async { self.hold(&input, form, physical, &driller) })
+            .await?;
+        let (fetched, form) = match physical {
+            Some(false) => {
+                let fetch = self.course.phase(Phase::Fetch, self.fetch(&input, form, &place));
                 let (fetched, ()) = tokio::try_join!(fetch, self.serve(driller.clone(), Start::Empty))?;
                 fetched
             }
             _ => self.course.phase(Phase::Fetch, self.fetch(&input, form, &place)).await?,
         };
+        if let Some(said) = physical.filter(|said| *said != form.is_physical()) {
+            let (said, is) = if said { ("base backup", "dump") } else { ("dump", "base backup") };
+            let message = format!("its manifest says that it is a {said}, and it is a {is}");
+            return Err(self.course.stop(Class::Manifest, input.name(), message));
+        }
         let (database, ready) = if form.is_physical() {
             self.physical(&input, form, &fetched, &place, driller).await?;
             (None, None)
@@ -129,9 +139,15 @@ impl Drill<'_> {
     }
 
     /// Holds the sandbox's folder, once there is room for it.
-    fn hold(&self, input: &Input, form: Option<Form>, driller: &Driller) -> Result<Place, Stopped> {
+    fn hold(
+        &self,
+        input: &Input,
+        form: Option<Form>,
+        physical: Option<bool>,
+        driller: &Driller,
+    ) -> Result<Place, Stopped> {
         let course = &self.course;
-        let physical = form.is_some_and(Form::is_physical);
+        let physical = physical.unwrap_or(false);
         let needed = preflight::needed(input, form);
         let installation = preflight::installation(course, input.manifest(), physical)?;
         // Only a manifest tells the size well enough to put it into memory.

@@ -33,7 +33,9 @@ pub(super) async fn tell(course: &Course, name: &str, path: &Path) -> Result<For
     let at = path.to_owned();
     let told = course.blocking(move |_| Ok(form::tell(&at))).await;
     let told = told.unwrap_or_else(|error| Err(error.to_string()));
-    told.map_err(|what| course.stop(Class::Preflight, name, what))
+    told.map_err(|what| {
+        course.stop(if is_cut(&what) { Class::Truncated } else { Class::Preflight }, name, what)
+    })
 }
 
 /// Unpacks what no tool reads packed; what is unpacked lies in `folder`.
@@ -50,7 +52,7 @@ pub(super) async fn unpacked(
             unpacking.tar(&from, &tree)?;
             contents_folder(&tree)
         }
-        Form::Custom(Packing::Gzip | Packing::Zstd) | Form::Tar(Packing::Gzip | Packing::Zstd) => {
+        Form::Custom(Packing::Gzip | Packing::Zstd) => {
             unpacking.expand(&from, &file)?;
             Ok(file)
         }
@@ -138,10 +140,27 @@ pub(super) async fn counted<T: Send + 'static>(
 
 /// What cannot be unpacked to its end.
 pub(super) fn damaged(course: &Course, name: &str, error: &io::Error) -> Stopped {
+    let what = with_causes(error);
     let class = match error.kind() {
         io::ErrorKind::UnexpectedEof => Class::Truncated,
         io::ErrorKind::Unsupported => Class::Preflight,
+        _ if is_cut(&what) => Class::Truncated,
         _ => Class::Restore,
     };
-    course.stop(class, name, format!("cannot be unpacked to its end: {error}"))
+    course.stop(class, name, format!("cannot be unpacked to its end: {what}"))
+}
+
+/// Words for an input that ends too early: of the libraries that unpack, and of `pg_restore`.
+pub(super) fn is_cut(words: &str) -> bool {
+    let of_an_end = [
+        "incomplete frame",
+        "unexpected EOF",
+        "unexpected end",
+        "failed to fill whole buffer",
+        "failed to write entire file",
+        "corrupt deflate stream",
+        "end of file",
+        "could not read from input file",
+    ];
+    of_an_end.iter().any(|end| words.contains(end))
 }

@@ -3,7 +3,7 @@
 use super::feed::Feed;
 use super::form::{Form, Packing};
 use super::messages::{Fresh, Said, of_pg_restore, of_psql};
-use super::ready::Ready;
+use super::ready::{Ready, is_cut};
 use super::script::Script;
 use super::session::QUICK;
 use super::stand::Stand;
@@ -82,12 +82,9 @@ async fn by_pg_restore(
     let tool =
         Tool::postgres("pg_restore", stand.major).await.map_err(|error| failed(with_causes(&error)))?;
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut command = Command::new(&tool, LIMIT).args(["--no-password", "--no-tablespaces"]);
-    // A tar file can be read from its start only.
-    if !matches!(ready.form, Form::Tar(_)) {
-        command = command.arg(format!("--jobs={jobs}"));
-    }
-    command = command.arg(format!("--dbname={}", conninfo(database))).arg(&ready.path);
+    let command = Command::new(&tool, LIMIT).args(["--no-password", "--no-tablespaces"]);
+    let command = command.arg(format!("--jobs={jobs}"));
+    let command = command.arg(format!("--dbname={}", conninfo(database))).arg(&ready.path);
     let command = stand.env().into_iter().fold(command, |command, (name, value)| command.env(name, value));
     let end = command.run().await.map_err(|error| failed(with_causes(&error)))?;
     judge(course, &end, &of_pg_restore(&end.messages.lines), fresh);
@@ -135,7 +132,7 @@ async fn by_psql(
 fn judge(course: &Course, end: &End, said: &Said, fresh: &Fresh) {
     let (mut bad, mut errors) = (0, 0);
     for message in &said.messages {
-        let text = shortened(&message.text);
+        let text = shown(&message.text);
         errors += u64::from(!message.is_warning);
         match fresh.harmless(message) {
             Some(reason) => course.harmless(text, reason),
@@ -144,7 +141,7 @@ fn judge(course: &Course, end: &End, said: &Said, fresh: &Fresh) {
                 let subject =
                     if message.statement.is_empty() { &message.subject } else { &message.statement };
                 let class = if is_cut(&message.text) { Class::Truncated } else { Class::Restore };
-                course.problem(class, shortened(subject), text);
+                course.problem(class, shown(subject), text);
             }
         }
     }
@@ -160,20 +157,27 @@ fn judge(course: &Course, end: &End, said: &Said, fresh: &Fresh) {
     }
 }
 
-/// Words of `pg_restore` for an archive that ends too early.
-fn is_cut(text: &str) -> bool {
-    ["end of file", "could not read from input file", "unexpected end"]
-        .iter()
-        .any(|words| text.contains(words))
-}
-
-fn shortened(text: &str) -> String {
+/// A message as it may be shown: of bounded length, and without the hash of a role's password.
+fn shown(text: &str) -> String {
     let mut end = text.len().min(MAX_MESSAGE);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
     let rest = if end < text.len() { " …" } else { "" };
-    format!("{}{rest}", text.get(..end).unwrap_or_default())
+    format!("{}{rest}", without_passwords(text.get(..end).unwrap_or_default()))
+}
+
+/// Leaves out what stands in quotes behind PASSWORD.
+fn without_passwords(text: &str) -> String {
+    let (mut kept, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once("PASSWORD '") {
+        kept.push_str(before);
+        kept.push_str("PASSWORD '…");
+        // The quote that ends it stays; cut before it, nothing of it is shown.
+        rest = after.find('\'').and_then(|end| after.get(end..)).unwrap_or_default();
+    }
+    kept.push_str(rest);
+    kept
 }
 
 /// A database's name where a tool would also take a whole address.
@@ -193,5 +197,23 @@ pub(super) fn needs_own_server(form: Form, script: &Script) -> Option<&'static s
             )
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_message_shows_a_password_and_none_is_without_bound() {
+        let statement = "ALTER ROLE a PASSWORD 'SCRAM-SHA-256$4096:x' VALID UNTIL 'infinity';";
+        assert_eq!(shown(statement), "ALTER ROLE a PASSWORD '…' VALID UNTIL 'infinity';");
+        assert_eq!(shown("ALTER ROLE a PASSWORD 'SCRAM-SHA"), "ALTER ROLE a PASSWORD '…");
+        assert!(shown(&"ä".repeat(MAX_MESSAGE)).len() < MAX_MESSAGE + 10);
+    }
+
+    #[test]
+    fn a_name_is_never_taken_for_a_whole_address() {
+        assert_eq!(conninfo("a b'c\\ host=x"), "dbname='a b\\'c\\\\ host=x'");
     }
 }
