@@ -1,8 +1,10 @@
 //! The arguments, as documented by `--help`.
 
+mod backup;
 mod drill;
 
-pub(crate) use drill::{DrillArgs, DrillEngine, DrillPostgresArgs, DrillSource};
+pub(crate) use backup::{BackupArgs, BackupEngine, BackupInto, BackupMongoArgs, BackupPostgresArgs};
+pub(crate) use drill::{DrillArgs, DrillEngine, DrillMongoArgs, DrillPostgresArgs, DrillSource};
 
 use crate::reports::Report;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -32,6 +34,8 @@ pub(crate) enum Command {
     Explain(ExplainArgs),
     /// Say what is lacking here, and which checks hang on it.
     Doctor,
+    /// Take a backup, with a manifest that says what must be in it.
+    Backup(BackupArgs),
     /// Restore a backup into a throwaway server, verify it, measure, and remove everything again.
     Drill(DrillArgs),
     /// Start the embedded platform and leave it up until Ctrl-C.

@@ -46,6 +46,7 @@ async fn carry_out(command: Command) -> Exit {
         Command::List(args) => commands::list::list(&args),
         Command::Explain(args) => commands::list::explain(&args),
         Command::Doctor => commands::doctor::doctor().await,
+        Command::Backup(args) => Box::pin(commands::backup::backup_of(args)).await,
         Command::Drill(args) => commands::drill::drill(args).await,
         Command::Platform => commands::platform::platform().await,
         Command::Gc => commands::gc::gc(),

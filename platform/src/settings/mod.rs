@@ -4,6 +4,7 @@
 //! variable with commas. What is empty counts as not given. A credential can be given in a file too
 //! (`--some-name-file`), and is best not given as a flag, where every process of the machine can read it.
 
+mod backup;
 mod common;
 mod delivery;
 mod duration;
@@ -13,6 +14,7 @@ mod readiness;
 mod secret;
 mod upstream;
 
+pub use backup::{BackupArgs, BackupSettings, Due};
 pub use common::{Common, CommonArgs, DatabaseArgs};
 pub use delivery::{AcceptedArgs, DEFAULT_FROM, EmailSettings, ForwarderArgs, WebhookArgs, WebhookSettings};
 pub use duration::parse_duration;

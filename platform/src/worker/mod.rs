@@ -1,5 +1,6 @@
 //! The worker: the loops behind the platform.
 
+mod backup;
 mod dead_letters;
 mod heartbeat;
 mod propagate;
@@ -50,6 +51,7 @@ fn parts(service: &mut Service, settings: &Settings) -> Result<Parts, StartError
     let heartbeat = propagate::start(service, settings)?;
     let stale_after = settings.propagation.stale_after;
     forward(service, settings)?;
+    backup::start(service, settings)?;
     let seen = Seen::new(settings.database.config.clone(), settings.accepted_too_long);
     seen.register_metrics(&mut service.registry);
 

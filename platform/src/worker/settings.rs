@@ -9,8 +9,9 @@ use sabot_readiness::Criticality;
 use crate::db::DatabaseSettings;
 use crate::service::VERSION;
 use crate::settings::{
-    AcceptedArgs, ArtifactStoreArgs, BrevoArgs, Common, CommonArgs, DatabaseArgs, Declared, EmailSettings,
-    ForwarderArgs, Problems, PropagationArgs, PropagationSettings, ProvisionerArgs, Secret, Upstream,
+    AcceptedArgs, ArtifactStoreArgs, BackupArgs, BackupSettings, BrevoArgs, Common, CommonArgs, DatabaseArgs,
+    Declared, EmailSettings, ForwarderArgs, Problems, PropagationArgs, PropagationSettings, ProvisionerArgs,
+    Secret, Upstream,
 };
 use crate::upstreams::{ARTIFACT_STORE, BREVO, PLATFORM_DB};
 
@@ -53,6 +54,8 @@ pub struct Cli {
     accepted: AcceptedArgs,
     #[command(flatten)]
     artifact_store: ArtifactStoreArgs,
+    #[command(flatten)]
+    backup: BackupArgs,
 }
 
 /// What to do instead of serving.
@@ -127,6 +130,7 @@ pub struct Settings {
     pub(super) email: EmailSettings,
     pub(super) accepted_too_long: Duration,
     pub(super) artifact_store: Option<Upstream>,
+    pub(super) backup: Option<BackupSettings>,
 }
 
 impl Cli {
@@ -145,6 +149,7 @@ impl Cli {
         let email = self.forwarder.settle(&mut problems);
         let accepted_too_long = self.accepted.settle(&mut problems);
         let artifact_store = self.artifact_store.settle(&mut problems);
+        let backup = self.backup.settle(&mut problems);
         let whole = || {
             let (common, database, email) = (common?, database?, email?);
             let (propagation, provisioner, accepted_too_long) =
@@ -158,6 +163,7 @@ impl Cli {
                 email,
                 accepted_too_long,
                 artifact_store,
+                backup,
             })
         };
         problems.settle(whole())

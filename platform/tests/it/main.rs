@@ -1,6 +1,7 @@
 //! The three services as their operator meets them: real processes, a real PostgreSQL, real signals.
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
+mod backup;
 mod command_line;
 mod database;
 mod delivery;

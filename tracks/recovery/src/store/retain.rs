@@ -45,6 +45,17 @@ impl Store {
         Ok(retained)
     }
 
+    /// Removes what is stored under this name without a manifest; one with a manifest stays.
+    pub(crate) async fn discard(&self, name: &str) -> Result<(), StoreError> {
+        let manifest = self.path(&manifest_name(name))?;
+        match self.limited("look for", name, self.inner.head(&manifest)).await {
+            Err(StoreError::Request { source: object_store::Error::NotFound { .. }, .. }) => {
+                self.remove(name).await
+            }
+            found => found.map(drop),
+        }
+    }
+
     async fn remove(&self, name: &str) -> Result<(), StoreError> {
         let path = self.path(name)?;
         match self.limited("remove", name, self.inner.delete(&path)).await {

@@ -1,14 +1,12 @@
 //! A logical backup: `pg_dump`, and at its side the content of the same snapshot.
 
-use super::super::{BackupError, Magic, Streamed, stream};
+use super::super::{BackupError, Magic};
 use super::source::Source;
 use super::{Made, Run, sequences};
 use crate::digest::postgres::{ALGORITHM, DigestError, How, Views, content};
 use crate::libpq;
 use crate::manifest::{Content, Form};
-use crate::store::Suffix;
 use crate::tool::{Command, Tool};
-use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
@@ -22,9 +20,8 @@ pub(super) async fn dump(source: &mut Source, run: &Run<'_>) -> Result<Made, Bac
     let tool = Tool::postgres("pg_dump", source.major).await?;
     let source_bytes = source.bytes("SELECT pg_database_size(current_database())").await?;
     // Sequences stand still in no snapshot: they are read before the dump, and once more after it.
-    let before = sequences::now(source, run).await?;
+    let before = run.unless_stopped(sequences::now(source, run)).await?;
     let (snapshot, snapshot_at) = source.snapshot().await?;
-    let name = run.artifact(Suffix::Dump)?;
     let command = command(&tool, source, &snapshot, run.remaining());
     let config = source.config.clone();
     let how = how(snapshot, run.remaining());
@@ -40,13 +37,11 @@ pub(super) async fn dump(source: &mut Source, run: &Run<'_>) -> Result<Made, Bac
         }
     };
     let interrupted = interrupted(run.interrupted(source), told);
-    let dumped = stream(command, &run.request.store, &name, MAGIC, run.watch(), interrupted);
-    let (database, Streamed { stored, end }) = tokio::try_join!(digested, dumped)?;
-    let database = sequences::settle(source, run, &name, before, database).await?;
+    let dumped = run.stream(command, MAGIC, interrupted);
+    let (database, streamed) = tokio::try_join!(digested, dumped)?;
+    let database = run.unless_stopped(sequences::settle(source, run, before, database)).await?;
     let content = Content::Yes { algorithm: ALGORITHM.to_owned(), databases: vec![database] };
-    let tools = BTreeMap::from([(tool.name, tool.version)]);
-    let warnings = end.messages.lines;
-    Ok(Made { name, form: Form::Custom, stored, content, tools, warnings, snapshot_at, source_bytes })
+    Ok(Made { form: Form::Custom, tool, streamed, content, snapshot_at, source_bytes })
 }
 
 /// What ends the dump: the run, or digests that failed.

@@ -14,10 +14,11 @@ mod source;
 
 pub use source::lock_key;
 
-use super::{BackupError, Done, Request, Taken, retain};
+use super::{BackupError, Done, Magic, Request, Streamed, Taken, retain, stream};
 use crate::Manifest;
 use crate::manifest::{Content, Engine, FORMAT, Form};
-use crate::store::{Artifact, State, Stored, Suffix, artifact_name};
+use crate::store::{Artifact, State, Suffix, artifact_name};
+use crate::tool::{Command, Tool};
 use source::Source;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -59,39 +60,64 @@ pub async fn backup(
     if let Some(name) = already {
         return Ok(Done::Already(name));
     }
-    let run = Run { request, deadline, progress: &progress };
-    let made = match kind {
-        Kind::Logical => logical::dump(&mut source, &run).await,
-        Kind::Physical => physical::base(&mut source, &run).await,
-    }?;
-    let Made { name, form, stored, content, tools, warnings, snapshot_at, source_bytes } = made;
-    let manifest = Manifest {
-        format: FORMAT,
-        artifact: name,
-        job: request.job.clone(),
-        engine: Engine::Postgres,
-        form,
-        server_version: source.version.clone(),
-        tools,
-        snapshot_at,
-        started_at,
-        ended_at: OffsetDateTime::now_utc(),
-        bytes: stored.bytes,
-        sha256: stored.sha256,
-        source_bytes,
-        content,
+    let suffix = match kind {
+        Kind::Logical => Suffix::Dump,
+        Kind::Physical => Suffix::BaseTarZst,
     };
-    request.store.put_manifest(&manifest).await?;
+    let name = artifact_name(&request.job, OffsetDateTime::now_utc(), suffix)?;
+    let run = Run { request, name, started_at, deadline, progress: &progress };
+    let (manifest, warnings) = match make(&mut source, kind, &run).await {
+        Ok(made) => made,
+        Err(error) => {
+            // It may be whole without being counted on; what went wrong is the error to report.
+            let _removed = request.store.discard(&run.name).await;
+            return Err(error);
+        }
+    };
     // The lock is held until here, so that whoever comes next sees the artifact.
     let retained = retain(request).await;
     Ok(Done::Taken(Box::new(Taken { manifest, warnings, retained })))
+}
+
+/// Makes artifact and manifest; gives the latter, and what the program said.
+async fn make(
+    source: &mut Source,
+    kind: Kind,
+    run: &Run<'_>,
+) -> Result<(Manifest, Vec<String>), BackupError> {
+    let made = match kind {
+        Kind::Logical => logical::dump(source, run).await,
+        Kind::Physical => physical::base(source, run).await,
+    }?;
+    let Streamed { stored, end } = made.streamed;
+    let manifest = Manifest {
+        format: FORMAT,
+        artifact: run.name.clone(),
+        job: run.request.job.clone(),
+        engine: Engine::Postgres,
+        form: made.form,
+        server_version: source.version.clone(),
+        tools: BTreeMap::from([(made.tool.name, made.tool.version)]),
+        snapshot_at: made.snapshot_at,
+        started_at: run.started_at,
+        ended_at: OffsetDateTime::now_utc(),
+        bytes: stored.bytes,
+        sha256: stored.sha256,
+        source_bytes: made.source_bytes,
+        content: made.content,
+    };
+    run.request.store.put_manifest(&manifest).await?;
+    Ok((manifest, end.messages.lines))
 }
 
 /// Connects, takes the lock, and looks whether there is anything left to do.
 async fn prepare(config: &Config, request: &Request) -> Result<(Source, Option<String>), BackupError> {
     let source = Source::open(config, &request.job).await?;
     let Some(due) = request.due else { return Ok((source, None)) };
-    let whole = |one: &Artifact| matches!(one.state, State::Whole(_)) && one.snapshot_at() >= due;
+    // One dated in the future would keep all others from being taken.
+    let since_then = due..=source.clock().await?;
+    let whole =
+        |one: &Artifact| matches!(one.state, State::Whole(_)) && since_then.contains(&one.snapshot_at());
     let already = request.store.artifacts(&request.job).await?.into_iter().find(whole);
     Ok((source, already.map(|artifact| artifact.name)))
 }
@@ -99,27 +125,32 @@ async fn prepare(config: &Config, request: &Request) -> Result<(Source, Option<S
 /// What a run goes by.
 struct Run<'a> {
     request: &'a Request,
+    /// Of the artifact.
+    name: String,
+    started_at: OffsetDateTime,
     deadline: Instant,
     progress: &'a (dyn Fn(u64) + Send + Sync),
 }
 
 impl Run<'_> {
-    fn artifact(&self, suffix: Suffix) -> Result<String, BackupError> {
-        Ok(artifact_name(&self.request.job, OffsetDateTime::now_utc(), suffix)?)
-    }
-
     /// How much time is left.
     fn remaining(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
     }
 
-    /// Tells the bytes so far.
-    fn watch(&self) -> impl FnMut(&[u8]) + Send + use<'_> {
+    /// Streams what this writes into the store, unless the run has to end before.
+    async fn stream(
+        &self,
+        command: Command,
+        magic: Magic,
+        interrupted: impl Future<Output = BackupError>,
+    ) -> Result<Streamed, BackupError> {
         let mut bytes = 0;
-        move |piece| {
+        let watch = |piece: &[u8]| {
             bytes += piece.len() as u64;
             (self.progress)(bytes);
-        }
+        };
+        stream(command, &self.request.store, &self.name, magic, watch, interrupted).await
     }
 
     /// Done as soon as the run cannot go on.
@@ -131,16 +162,26 @@ impl Run<'_> {
             () = source.lost() => BackupError::Lost,
         }
     }
+
+    /// Does this, unless the run is stopped before.
+    async fn unless_stopped<T>(
+        &self,
+        work: impl Future<Output = Result<T, BackupError>>,
+    ) -> Result<T, BackupError> {
+        tokio::select! {
+            biased;
+            () = self.request.stop.cancelled() => Err(BackupError::Stopped),
+            done = work => done,
+        }
+    }
 }
 
-/// What a kind of backup made, stored under its name.
+/// What a kind of backup made, stored under the run's name.
 struct Made {
-    name: String,
     form: Form,
-    stored: Stored,
+    tool: Tool,
+    streamed: Streamed,
     content: Content,
-    tools: BTreeMap<String, String>,
-    warnings: Vec<String>,
     snapshot_at: OffsetDateTime,
     source_bytes: u64,
 }

@@ -1,13 +1,11 @@
 //! A physical backup: `pg_basebackup`, the whole server as one packed tar with its own manifest.
 
-use super::super::{BackupError, Magic, Streamed, stream};
+use super::super::{BackupError, Magic};
 use super::source::Source;
 use super::{Made, Run};
 use crate::libpq;
 use crate::manifest::{Content, Form};
-use crate::store::Suffix;
 use crate::tool::{Command, Tool};
-use std::collections::BTreeMap;
 
 const MAGIC: Magic = Magic { bytes: &[0x28, 0xb5, 0x2f, 0xfd], what: "a tar packed by zstd" };
 
@@ -30,7 +28,6 @@ pub(super) async fn base(source: &mut Source, run: &Run<'_>) -> Result<Made, Bac
     let source_bytes = source.bytes("SELECT sum(pg_database_size(oid))::bigint FROM pg_database").await?;
     // It will hold what is committed up to its end, which nobody tells: so much is certain.
     let snapshot_at = source.clock().await?;
-    let name = run.artifact(Suffix::BaseTarZst)?;
     let command = Command::new(&tool, run.remaining()).args([
         "--pgdata=-",
         "--format=tar",
@@ -43,10 +40,7 @@ pub(super) async fn base(source: &mut Source, run: &Run<'_>) -> Result<Made, Bac
         .into_iter()
         .fold(command, |command, (name, value)| command.env(name, value));
     let interrupted = run.interrupted(source);
-    let Streamed { stored, end } =
-        stream(command, &run.request.store, &name, MAGIC, run.watch(), interrupted).await?;
+    let streamed = run.stream(command, MAGIC, interrupted).await?;
     let content = Content::No { reason: NO_CONTENT.to_owned() };
-    let tools = BTreeMap::from([(tool.name, tool.version)]);
-    let warnings = end.messages.lines;
-    Ok(Made { name, form: Form::BaseBackup, stored, content, tools, warnings, snapshot_at, source_bytes })
+    Ok(Made { form: Form::BaseBackup, tool, streamed, content, snapshot_at, source_bytes })
 }

@@ -22,7 +22,6 @@ pub(super) async fn now(source: &Source, run: &Run<'_>) -> Result<Vec<Table>, Ba
 pub(super) async fn settle(
     source: &Source,
     run: &Run<'_>,
-    artifact: &str,
     before: Vec<Table>,
     mut database: Database,
 ) -> Result<Database, BackupError> {
@@ -30,7 +29,7 @@ pub(super) async fn settle(
         now(source, run).await?.into_iter().map(|one| (one.name, one.digest)).collect();
     let (still, moved): (Vec<_>, Vec<_>) =
         before.into_iter().partition(|one| after.get(&one.name) == Some(&one.digest));
-    let moved = if moved.is_empty() { moved } else { dumped(source, run, artifact, moved).await? };
+    let moved = if moved.is_empty() { moved } else { dumped(source, run, moved).await? };
     for one in still.into_iter().chain(moved) {
         if let Some(table) = database.tables.iter_mut().find(|table| table.name == one.name) {
             table.digest = one.digest;
@@ -40,14 +39,9 @@ pub(super) async fn settle(
 }
 
 /// What the dump sets these to. Only its table of contents is read, which stands at its beginning.
-async fn dumped(
-    source: &Source,
-    run: &Run<'_>,
-    artifact: &str,
-    moved: Vec<Table>,
-) -> Result<Vec<Table>, BackupError> {
+async fn dumped(source: &Source, run: &Run<'_>, moved: Vec<Table>) -> Result<Vec<Table>, BackupError> {
     let tool = Tool::postgres("pg_restore", source.major).await?;
-    let head = run.request.store.head(artifact).await?;
+    let head = run.request.store.head(&run.name).await?;
     let list = async |args: Vec<std::ffi::OsString>| {
         let (end, printed) =
             Command::new(&tool, run.remaining()).args(args).arg(head.path()).output().await?;
