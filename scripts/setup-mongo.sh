@@ -43,7 +43,7 @@ build() {
 
 # How to get what is named, in one line.
 mend() {
-  say "mend it: install MongoDB's packages $*, then run this again"
+  say "mend it: install MongoDB's $*, then run this again"
 }
 
 if [ "${1:-}" = --server ]; then
@@ -63,7 +63,7 @@ if [ ${#needs[@]} -gt 0 ]; then
   have_server || needs+=(tool:mongod)
 elif ! have_server && ! { have go && build; }; then
   say "no server for MongoDB's protocol: \`make run\` skips the checks that need one, and says so"
-  mend mongodb-org-server
+  mend mongodb-org-server, or Go, with which FerretDB is built
   needs+=(tool:mongod)
 fi
 [ ${#needs[@]} -eq 0 ] || printf '%s\n' "${needs[@]}"
