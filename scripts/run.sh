@@ -9,7 +9,7 @@ impossible="${SABOT_IMPOSSIBLE:-$(dirname "$0")/../build/impossible}"
 allowed=()
 if [ -s "$impossible" ]; then
   needs=$(paste -sd, "$impossible")
-  echo "run: PostgreSQL is not to be had here (\`make setup\` says why): checks that need $needs are skipped"
+  echo "run: not everything is to be had here (\`make setup\` says why): checks that need any of $needs are skipped"
   allowed=(--allow-skips "$needs")
 fi
 mkdir -p "$reports"

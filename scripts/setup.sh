@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what Sabot needs and this machine lacks, and says what it does. The second time it does nothing.
-# What can't be installed is named with the command that mends it. Where that is PostgreSQL, the needs that hang on it
-# are written, one a line, to build/impossible (or SABOT_IMPOSSIBLE), so that `make run` skips exactly those.
+# What can't be installed is named with the command that mends it. Where that is PostgreSQL or MongoDB, the needs that
+# hang on it are written, one a line, to build/impossible (or SABOT_IMPOSSIBLE), so that `make run` skips exactly those.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -104,10 +104,18 @@ if [ ${#missing[@]} -gt 0 ]; then
   fi
 fi
 
-if [ ${#missing[@]} -eq 0 ]; then
-  rm -f "$impossible"
-  exit 0
+# The needs that can't be met here.
+needs=$("$here/setup-mongo.sh")
+if lacks postgresql; then
+  needs=$(printf '%s\n' services database wires disposable ${needs:+"$needs"})
 fi
+if [ -n "$needs" ]; then
+  mkdir -p "$(dirname "$impossible")"
+  printf '%s\n' "$needs" >"$impossible"
+else
+  rm -f "$impossible"
+fi
+[ ${#missing[@]} -gt 0 ] || exit 0
 
 complain "missing and not to be installed here: ${missing[*]} ($why)"
 if have apt-get; then
@@ -119,10 +127,6 @@ fi
 if lacks postgresql; then
   complain "or set SABOT_POSTGRES_BIN to a folder that holds initdb and postgres"
   complain "without PostgreSQL \`make run\` skips the checks that need it, and says so; \`make test\` fails"
-  mkdir -p "$(dirname "$impossible")"
-  printf '%s\n' services database wires disposable >"$impossible"
-else
-  rm -f "$impossible"
 fi
 if lacks build-essential; then
   complain "error: without a C compiler, which Rust links with, nothing can be built"

@@ -1,6 +1,7 @@
 //! The embedded target as an arena: how its lanes are opened, remade and closed.
 
 use sabot_engine::{Arena, CannotTell, Need, Secrets};
+use sabot_sandbox::mongo;
 use sabot_sandbox::postgres::Installation;
 use sabot_target::{Lane, Stock};
 
@@ -28,6 +29,10 @@ impl Arena for Embedded {
                 Installation::find().err().map(|error| error.to_string())
             }
             Need::Cluster => Some("no cluster was given".into()),
+            // FerretDB in the cache serves as well; what it must not judge is for each check to say.
+            Need::Tool(name) if name == "mongod" => {
+                mongo::Installation::find().err().map(|error| error.to_string())
+            }
             Need::Tool(name) => (!on_path(name)).then(|| format!("`{name}` is not on the PATH")),
         }
     }

@@ -1,11 +1,10 @@
 //! The arguments, as documented by `--help`.
 
 mod backup;
-
-pub(crate) use backup::{BackupArgs, BackupEngine, BackupInto, BackupPostgresArgs};
 mod drill;
 
-pub(crate) use drill::{DrillArgs, DrillEngine, DrillPostgresArgs, DrillSource};
+pub(crate) use backup::{BackupArgs, BackupEngine, BackupInto, BackupMongoArgs, BackupPostgresArgs};
+pub(crate) use drill::{DrillArgs, DrillEngine, DrillMongoArgs, DrillPostgresArgs, DrillSource};
 
 use crate::reports::Report;
 use clap::{Args, Parser, Subcommand, ValueEnum};

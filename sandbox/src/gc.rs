@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use crate::account::Account;
 use crate::folder::{PREFIX, usual_places};
 use crate::label::{Expired, Label};
-use crate::postgres::SWEEP;
+use crate::{mongo, postgres};
 
 /// One sandbox that [`gc`] removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub fn gc_in(places: &[PathBuf]) -> Collected {
     for folder in places.iter().flat_map(|place| sandboxes(place)) {
         let Ok(label) = Label::read(&folder) else { continue };
         let Some(reason) = label.expired() else { continue };
-        match remove(&folder) {
+        match remove(&folder, &label) {
             Ok(()) => collected.removed.push(Removed { folder, label, reason }),
             Err(error) => collected.failed.push((folder, error)),
         }
@@ -74,8 +74,9 @@ fn sandboxes(place: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-fn remove(folder: &Path) -> io::Result<()> {
-    epilogue(SWEEP, folder);
+fn remove(folder: &Path, label: &Label) -> io::Result<()> {
+    let is_mongo = label.kind.starts_with(mongo::LABEL);
+    epilogue(if is_mongo { mongo::SWEEP } else { postgres::SWEEP }, folder);
     // The guardian may be at the same work; what it has removed already is no error.
     let mut last = Ok(());
     for _ in 0..3 {

@@ -17,6 +17,7 @@
 //! ```
 //!
 //! - [`postgres`]: PostgreSQL servers. In tests, [`postgres::shared`] gives one per process.
+//! - [`mongo`]: servers that speak MongoDB's protocol.
 //! - [`leash`]: what holds them, of use for any process that must not outlive its supervisor.
 //! - [`Scratch`]: a folder for files alone, labelled and removed likewise.
 //! - [`gc()`]: removes what was left all the same.
@@ -30,6 +31,8 @@ mod folder;
 mod gc;
 mod label;
 pub mod leash;
+pub mod mongo;
+mod port;
 pub mod postgres;
 mod random;
 mod scratch;

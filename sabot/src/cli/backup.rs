@@ -19,6 +19,11 @@ pub(crate) enum BackupEngine {
     /// Exit codes: 0 it is taken; 1 it is not, and nothing is left of it; 3 bad usage; 130 and 143 interrupted, after
     /// clean-up.
     Postgres(BackupPostgresArgs),
+    /// Take a backup of a server that speaks MongoDB's protocol, or of the one database that the address names.
+    ///
+    /// Exit codes: 0 it is taken; 1 it is not, and nothing is left of it; 3 bad usage; 130 and 143 interrupted, after
+    /// clean-up.
+    Mongo(BackupMongoArgs),
 }
 
 /// What every backup is told.
@@ -51,4 +56,13 @@ pub(crate) struct BackupPostgresArgs {
     /// Copy the files of the whole server (`pg_basebackup`), not the rows of one database.
     #[arg(long)]
     pub(crate) physical: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupMongoArgs {
+    /// The source, such as mongodb://host:27017; best given by the environment where it holds a password.
+    #[arg(long, value_name = "URL", env = "MONGODB_URL", hide_env_values = true)]
+    pub(crate) url: String,
+    #[command(flatten)]
+    pub(crate) into: BackupInto,
 }

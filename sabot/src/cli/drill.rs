@@ -20,6 +20,11 @@ pub(crate) enum DrillEngine {
     /// Exit codes: 0 it is good; 1 it is not; 2 nothing is wrong, but what should be in it could not be told; 3 bad
     /// usage; 130 and 143 interrupted, after clean-up.
     Postgres(Box<DrillPostgresArgs>),
+    /// Restore an archive of mongodump into a throwaway server. What a real MongoDB made takes a `mongod` on the PATH.
+    ///
+    /// Exit codes: 0 it is good; 1 it is not; 2 nothing is wrong, but what should be in it could not be told; 3 bad
+    /// usage; 130 and 143 interrupted, after clean-up.
+    Mongo(Box<DrillMongoArgs>),
 }
 
 /// What every drill is told.
@@ -80,4 +85,16 @@ pub(crate) struct DrillPostgresArgs {
     /// The server that the artifact was taken from, to be told from the sandbox.
     #[arg(long, value_name = "URL", env = "SABOT_SOURCE_URL", hide_env_values = true)]
     pub(crate) source_url: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DrillMongoArgs {
+    #[command(flatten)]
+    pub(crate) source: DrillSource,
+    /// A collection that must have at least MIN documents (1); may be given again.
+    #[arg(long, value_name = "DATABASE.COLLECTION[=MIN]")]
+    pub(crate) smoke: Vec<String>,
+    /// How long the recovery may take, from now to the last smoke query answered.
+    #[arg(long, value_name = "DURATION", default_value = "3m", value_parser = duration)]
+    pub(crate) rto: Duration,
 }

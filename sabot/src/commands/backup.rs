@@ -1,11 +1,11 @@
 //! `sabot backup`: takes an artifact with its manifest.
 
 use super::say;
-use crate::cli::{BackupArgs, BackupEngine, BackupInto, BackupPostgresArgs, Show};
+use crate::cli::{BackupArgs, BackupEngine, BackupInto, BackupMongoArgs, BackupPostgresArgs, Show};
 use crate::signals::Interruption;
 use sabot_engine::Exit;
 use sabot_recovery::backup::postgres::{Kind, backup};
-use sabot_recovery::backup::{BackupError, Done, Request, Taken};
+use sabot_recovery::backup::{BackupError, Done, Request, Taken, mongo};
 use sabot_recovery::manifest::{Content, Manifest};
 use sabot_recovery::store::{Store, is_job};
 use std::io::Write as _;
@@ -20,6 +20,7 @@ const STEP: u64 = 64 * 1024 * 1024;
 pub(crate) async fn backup_of(args: BackupArgs) -> Exit {
     match args.engine {
         BackupEngine::Postgres(args) => postgres(args).await,
+        BackupEngine::Mongo(args) => mongo(args).await,
     }
 }
 
@@ -34,6 +35,10 @@ async fn postgres(args: BackupPostgresArgs) -> Exit {
     }
     let kind = if args.physical { Kind::Physical } else { Kind::Logical };
     take(&args.into, async |request| backup(&config, kind, &request, progress()).await).await
+}
+
+async fn mongo(args: BackupMongoArgs) -> Exit {
+    take(&args.into, async |request| mongo::backup(&args.url, &request, progress()).await).await
 }
 
 /// Opens the store, listens for signals, and shows what came of it.

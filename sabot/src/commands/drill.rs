@@ -3,11 +3,11 @@
 mod view;
 
 use super::say;
-use crate::cli::{DrillArgs, DrillEngine, DrillPostgresArgs, DrillSource};
+use crate::cli::{DrillArgs, DrillEngine, DrillMongoArgs, DrillPostgresArgs, DrillSource};
 use crate::signals::Interruption;
 use sabot_engine::Exit;
 use sabot_recovery::drill::course::Listener;
-use sabot_recovery::drill::{Hold, Request, Source, postgres};
+use sabot_recovery::drill::{Hold, Request, Source, mongo, postgres};
 use sabot_recovery::report::{Outcome, Report};
 use sabot_recovery::store::{Choice, Store};
 use std::io::Read as _;
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) async fn drill(args: DrillArgs) -> Exit {
     match args.engine {
         DrillEngine::Postgres(args) => drill_postgres(*args).await,
+        DrillEngine::Mongo(args) => drill_mongo(*args).await,
     }
 }
 
@@ -33,6 +34,15 @@ async fn drill_postgres(args: DrillPostgresArgs) -> Exit {
         postgres::drill(&request, &options, listener, &stop).await
     })
     .await
+}
+
+async fn drill_mongo(args: DrillMongoArgs) -> Exit {
+    let request = match request(&args.source, args.smoke, args.rto) {
+        Ok(request) => request,
+        Err(exit) => return exit,
+    };
+    carry_out(&args.source, |listener, stop| async move { mongo::drill(&request, listener, &stop).await })
+        .await
 }
 
 /// Listens for signals, shows how it goes, and decides the exit code from the report.

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use crate::account::Account;
 use crate::folder;
 use crate::gc;
 use crate::leash::{Exit, Leash, Signal, Spec};
+use crate::port;
 
 /// How often readiness is looked for: `postmaster.pid` announces it, and nothing wakes who waits for that.
 const LOOK: Duration = Duration::from_millis(2);
@@ -108,7 +108,7 @@ impl Site {
     pub(super) async fn start_anywhere(&self, mut leash: Leash) -> Result<(Leash, u16), Error> {
         let mut attempt = 1;
         loop {
-            let port = free_port().map_err(Error::folder(self.socket_dir()))?;
+            let port = port::free().map_err(Error::folder(self.socket_dir()))?;
             match self.start(&leash, port).await {
                 Ok(()) => return Ok((leash, port)),
                 Err(Error::Ended { log, .. }) if attempt < PORT_ATTEMPTS && is_port_taken(&log) => {
@@ -169,18 +169,4 @@ fn is_ready(file: &Path, pid: u32) -> bool {
 
 fn is_port_taken(log: &str) -> bool {
     log.contains("could not create any TCP/IP sockets") || log.contains("Address already in use")
-}
-
-/// A free loopback port below those that the kernel lends to outgoing connections (from 32768 by default), so that
-/// none of them sits on it while the server restarts.
-fn free_port() -> io::Result<u16> {
-    for _ in 0..100 {
-        let mut random = [0; 2];
-        getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
-        let port = 20_000 + u16::from_ne_bytes(random) % 12_000;
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return Ok(port);
-        }
-    }
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr().map(|address| address.port())
 }

@@ -5,6 +5,7 @@ mod collecting;
 mod filled;
 mod leash;
 mod look;
+mod mongo;
 mod owner;
 mod owners;
 mod server;

@@ -4,8 +4,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use sabot_sandbox::Place;
 use sabot_sandbox::postgres::{Options, Server, shared};
+use sabot_sandbox::{Place, mongo};
 use tokio::signal::unix::{SignalKind, signal};
 
 const ROLE: &str = "SABOT_SANDBOX_TEST_ROLE";
@@ -23,6 +23,12 @@ async fn plays_the_owner_when_told_to() {
         return;
     }
     let place = Place::Folder(std::env::var_os(PLACE).unwrap().into());
+    if role == "mongo" {
+        let options = mongo::Options { place, ..mongo::Options::default() };
+        let server = mongo::Server::start(options).await.unwrap();
+        println!("\n{UP} {} {} {}", server.pid().unwrap(), server.guardian_pid(), server.folder().display());
+        return tokio::time::sleep(super::look::LIMIT * 2).await;
+    }
     let server = match Server::start(Options::default().place(place)).await {
         Ok(server) => server,
         Err(error) => return println!("\nrefused: {error}"),

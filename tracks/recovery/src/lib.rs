@@ -9,6 +9,7 @@ pub mod digest;
 pub mod drill;
 pub mod libpq;
 pub mod manifest;
+pub mod mongo;
 pub mod report;
 pub mod store;
 pub mod tool;

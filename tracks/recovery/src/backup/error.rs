@@ -1,8 +1,10 @@
 //! What can go wrong with a backup.
 
 use crate::digest::postgres::DigestError;
+use crate::mongo::ArchiveError;
 use crate::store::StoreError;
 use crate::tool::ToolError;
+use std::io;
 use std::time::Duration;
 
 /// Why there is no backup. Whatever it is, nothing is left that would be taken for one.
@@ -72,6 +74,19 @@ pub enum BackupError {
     Sequence {
         /// Its name.
         name: String,
+    },
+    /// What was dumped cannot be read again.
+    #[error("`mongodump` wrote what is no whole archive")]
+    Archive(#[from] ArchiveError),
+    /// No address of MongoDB.
+    #[error("the source is given by no address of MongoDB; write one such as mongodb://host:27017/database")]
+    MongoUrl,
+    /// The file by which the address goes to the tool.
+    #[error("cannot write the tool's settings to the temporary folder; is it full?")]
+    Config {
+        /// What the system said.
+        #[source]
+        source: io::Error,
     },
     /// It was stopped.
     #[error("stopped before it was whole; nothing is left of it")]

@@ -4,6 +4,7 @@
 //! is. So whatever interrupts one (a signal, a lost connection, a full disk) leaves nothing that is taken for an artifact.
 
 mod error;
+pub mod mongo;
 pub mod postgres;
 mod stream;
 

@@ -23,6 +23,7 @@ pub use given::Access;
 
 use super::course::{Course, Listener, Stopped};
 use super::input::Input;
+use super::room::room;
 use super::{Hold, Request};
 use crate::manifest::{self, Content, Engine};
 use crate::report::{Class, Event, Phase, Report};
@@ -156,7 +157,7 @@ impl Drill<'_> {
         self.traces.held(&held);
         let place = Place { folder: held.folder().to_owned(), data: held.data_dir() };
         *self.held.lock().unwrap_or_else(PoisonError::into_inner) = Some(held);
-        preflight::room(course, &place.folder, needed);
+        room(course, &place.folder, needed);
         course.go_on()?;
         Ok(place)
     }

@@ -11,9 +11,6 @@ use crate::report::Class;
 use crate::tool::major_of;
 use sabot_sandbox::postgres::Installation;
 use std::collections::BTreeSet;
-use std::path::Path;
-
-const MIB: u64 = 1024 * 1024;
 
 /// How many bytes a restore takes, about: what the source had and a fifth more, else a multiple of the artifact. What
 /// has to be fetched first comes on top.
@@ -24,24 +21,6 @@ pub(super) fn needed(input: &Input, form: Option<Form>) -> u64 {
     };
     let copy = if input.local_path().is_some() { 0 } else { input.bytes() };
     grown.saturating_add(copy)
-}
-
-/// Whether there is room for so many bytes.
-pub(super) fn room(course: &Course, folder: &Path, needed: u64) {
-    let free = rustix::fs::statvfs(folder).map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize));
-    let place = folder.parent().unwrap_or(folder).display();
-    match free {
-        Ok(free) if free < needed => {
-            let message = format!(
-                "too little room in {place}: {} MiB are needed, {} MiB are free; set TMPDIR to a folder with more",
-                needed.div_ceil(MIB),
-                free / MIB
-            );
-            course.problem(Class::Preflight, "disk", message);
-        }
-        Ok(_) => {}
-        Err(error) => course.problem(Class::Preflight, "disk", format!("{place}: {error}")),
-    }
 }
 
 /// The server to restore into: of the artifact's own major version where that is installed, else the newest.
