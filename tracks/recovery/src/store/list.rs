@@ -50,8 +50,9 @@ impl Store {
         let manifests: Vec<String> =
             files.keys().filter(|name| name::artifact_of(name).is_some()).cloned().collect();
         let manifests: Vec<_> = manifests.iter().filter_map(|name| files.remove_entry(name)).collect();
-        let reads = stream::iter(manifests.iter().map(|(name, meta)| self.manifest(name, meta)));
-        let read: Vec<_> = reads.buffer_unordered(AT_ONCE).try_collect().await?;
+        // Futures and no closure that makes them: a stream of those cannot be sent to another thread.
+        let reads: Vec<_> = manifests.iter().map(|(name, meta)| self.manifest(name, meta)).collect();
+        let read: Vec<_> = stream::iter(reads).buffer_unordered(AT_ONCE).try_collect().await?;
         let mut read: BTreeMap<String, Read> = read.into_iter().collect();
         let mut artifacts: Vec<_> = files
             .into_iter()
