@@ -2,7 +2,7 @@
 //! believes it.
 
 use sabot_engine::{Context as _, Judgement};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::time::timeout;
 use tokio_postgres::{Client, Config, NoTls};
@@ -29,6 +29,8 @@ pub(super) struct Content {
     pub(super) rows: BTreeMap<String, (i64, String)>,
     /// Indexes, constraints, columns and so on, by class.
     pub(super) objects: BTreeMap<String, (i64, String)>,
+    /// Which of the tables are unlogged.
+    unlogged: BTreeSet<String>,
 }
 
 impl Content {
@@ -41,6 +43,12 @@ impl Content {
     /// How many tables there are, and rows in them.
     pub(super) fn size(&self) -> (usize, i64) {
         (self.rows.len(), self.rows.values().map(|(count, _)| count).sum())
+    }
+
+    /// Without the rows of unlogged tables, which no base backup holds: PostgreSQL empties them when it recovers.
+    pub(super) fn as_recovered(mut self) -> Self {
+        self.rows.retain(|table, _| !self.unlogged.contains(table));
+        self
     }
 
     /// What differs in `other`, one line for each table or class.
@@ -90,12 +98,13 @@ async fn read(client: &Client) -> Judgement<Content> {
     client.batch_execute(SETTINGS).await.context("settling how values are written")?;
     let mut content = Content::default();
     let tables = format!(
-        "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relkind = 'S' \
+        "SELECT quote_ident(n.nspname) || '.' || quote_ident(c.relname), c.relkind = 'S', c.relpersistence = 'u' \
          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
          WHERE c.relkind IN ('r', 'm', 'S') AND c.relpersistence <> 't' AND {OWN} ORDER BY 1"
     );
     for row in client.query(&tables, &[]).await.context("listing tables")? {
-        let (table, sequence): (String, bool) = (row.try_get(0)?, row.try_get(1)?);
+        let (table, sequence, unlogged): (String, bool, bool) =
+            (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         let rows = if sequence {
             format!("(SELECT last_value, is_called FROM {table})")
         } else {
@@ -106,6 +115,9 @@ async fn read(client: &Client) -> Judgement<Content> {
              FROM (SELECT md5((whole.*)::text) AS digest FROM {rows} AS whole) AS digests"
         );
         let row = client.query_one(&digest, &[]).await.context(format!("reading {table}"))?;
+        if unlogged {
+            content.unlogged.insert(table.clone());
+        }
         content.rows.insert(table, (row.try_get(0)?, row.try_get(1)?));
     }
     let large = "SELECT count(*), coalesce(md5(string_agg(oid::text || md5(lo_get(oid)), ',' ORDER BY oid)), '') \

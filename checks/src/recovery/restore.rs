@@ -47,8 +47,11 @@ async fn equals_the_source(cx: &Cx<'_, Lane>, estate: &Estate, job: &Job) -> Jud
     let compared = match &held {
         Some(url) => {
             let source = estate.source().connect(&job.database).await?;
-            let expected = Content::read(&source).await?;
-            let restored = Content::read(&connect(url, &job.database).await?).await?;
+            let mut expected = Content::read(&source).await?;
+            let mut restored = Content::read(&connect(url, &job.database).await?).await?;
+            if job.form == BackupForm::Physical {
+                (expected, restored) = (expected.as_recovered(), restored.as_recovered());
+            }
             Some((expected.size(), expected.differences(&restored)))
         }
         None => None,

@@ -113,6 +113,10 @@ impl Stored {
             manifest.artifact = format!("{job}/{name}");
             (manifest.snapshot_at, manifest.started_at, manifest.ended_at) = (moment, moment, moment);
         })?;
+        for path in [&copy.path, &copy.manifest_path] {
+            let file = std::fs::File::options().write(true).open(path).context("dating a copy")?;
+            file.set_modified(moment.into()).context("dating a copy")?;
+        }
         Ok(copy)
     }
 

@@ -60,8 +60,10 @@ fn text(event: &Event) {
 
 fn summary(report: &Report) -> String {
     let mut text = String::new();
-    // Writing to a string cannot fail.
-    let mut put = |name: &str, value: &str| drop(writeln!(text, "{name:<12} {value}"));
+    let mut put = |name: &str, value: &str| {
+        // Writing to a string cannot fail.
+        let _written = writeln!(text, "{name:<12} {value}");
+    };
     put(
         "outcome",
         match report.outcome {

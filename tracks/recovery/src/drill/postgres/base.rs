@@ -2,7 +2,7 @@
 
 use super::form::{Form, packed};
 use super::ready::{counted, damaged};
-use super::session::QUICK;
+use super::session::{QUICK, Session};
 use super::stand::Stand;
 use super::{LIMIT, preflight};
 use crate::drill::course::{Course, Stopped, with_causes};
@@ -111,8 +111,10 @@ pub(super) async fn amcheck(course: &Course, stand: &Stand) -> Result<(), Stoppe
     let jobs = std::thread::available_parallelism().map_or(1, usize::from);
     let mut command = Command::new(&tool, LIMIT).args(["--install-missing", "--no-password"]);
     command = command.arg(format!("--jobs={jobs}"));
-    for database in stand.databases().await.map_err(failed)? {
-        command = command.arg(format!("--database={}", pattern(&database)));
+    let databases = stand.databases().await.map_err(failed)?;
+    let lacking = lacking(stand, &databases).await.map_err(failed)?;
+    for database in &databases {
+        command = command.arg(format!("--database={}", pattern(database)));
     }
     let command = stand.env().into_iter().fold(command, |command, (name, value)| command.env(name, value));
     // It prints what is corrupt, and says on standard error what kept it from looking.
@@ -124,6 +126,10 @@ pub(super) async fn amcheck(course: &Course, stand: &Stand) -> Result<(), Stoppe
         buffer.clear();
     }
     let end = running.finish().await.map_err(|error| failed(with_causes(&error)))?;
+    for session in lacking {
+        // What is looked at afterwards is what was restored.
+        session.run("DROP EXTENSION IF EXISTS amcheck", QUICK).await.map_err(failed)?;
+    }
     for line in String::from_utf8_lossy(&found).lines().filter(|line| !line.trim().is_empty()) {
         course.problem(Class::Content, "pg_amcheck", line);
     }
@@ -134,6 +140,20 @@ pub(super) async fn amcheck(course: &Course, stand: &Stand) -> Result<(), Stoppe
         course.problem(Class::Content, "pg_amcheck", format!("it ended with {}", end.exit));
     }
     Ok(())
+}
+
+/// Connections to those databases in which `pg_amcheck` will install its extension.
+async fn lacking(stand: &Stand, databases: &[String]) -> Result<Vec<Session>, String> {
+    let mut lacking = Vec::new();
+    for database in databases {
+        let session = stand.open(database).await?;
+        let installed =
+            session.names("SELECT extname::text FROM pg_extension WHERE extname = 'amcheck'").await?;
+        if installed.is_empty() {
+            lacking.push(session);
+        }
+    }
+    Ok(lacking)
 }
 
 /// A pattern that matches this name alone.
