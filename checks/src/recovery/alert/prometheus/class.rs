@@ -1,14 +1,12 @@
 //! The alerts of one severity: what each answers to each question, and what follows.
 
 use super::super::plain;
-use super::promtool::{self, Asked};
 use super::rules::Alert;
 use super::scenario::{Question, Timing, questions};
 use super::{Told, own};
 use sabot_engine::Finding;
 use sabot_target::recovery::{Alerts, Severity};
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
 /// A `for` beyond this is told of, and not awaited: it would be days of evaluations.
@@ -16,26 +14,25 @@ const LONGEST_EVALUATED: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The alerts of one severity.
 pub(super) struct Class<'a> {
-    alerts: &'a Alerts,
+    pub(super) alerts: &'a Alerts,
     severity: Severity,
     /// Those of one name are told apart by nobody: several rules may make up one alert.
-    criers: Vec<Vec<&'a Alert>>,
-    timing: Timing,
-    questions: Vec<Question>,
+    pub(super) criers: Vec<Vec<&'a Alert>>,
+    pub(super) timing: Timing,
+    pub(super) questions: Vec<Question>,
 }
 
 /// Whether one crier fires, or why that can't be told.
 type Answer = Result<bool, String>;
 
 impl<'a> Class<'a> {
-    pub(super) fn new(severity: Severity, found: Vec<&'a Alert>, alerts: &'a Alerts) -> Self {
-        let longest =
-            |of: fn(&Alert) -> Duration| found.iter().map(|alert| of(alert)).max().unwrap_or_default();
-        let timing = Timing {
-            after: alerts.staleness(severity).after,
-            hold: longest(|alert| alert.hold).min(LONGEST_EVALUATED),
-            interval: longest(|alert| alert.interval),
-        };
+    /// Those of `all` that are of `severity`, timed so that all can be evaluated in the same steps.
+    pub(super) fn new(severity: Severity, all: &'a [Alert], alerts: &'a Alerts) -> Self {
+        let found: Vec<_> = all.iter().filter(|alert| alert.severity(alerts) == Some(severity)).collect();
+        let hold = found.iter().map(|alert| alert.hold).max().unwrap_or_default();
+        let interval = all.iter().map(|alert| alert.interval).max().unwrap_or(alerts.evaluation_interval);
+        let after = alerts.staleness(severity).after;
+        let timing = Timing { after, hold: hold.min(LONGEST_EVALUATED), interval };
         let mut criers: BTreeMap<&str, Vec<&Alert>> = BTreeMap::new();
         for alert in found {
             criers.entry(&alert.name).or_default().push(alert);
@@ -44,7 +41,8 @@ impl<'a> Class<'a> {
         Self { alerts, severity, criers: criers.into_values().collect(), timing, questions }
     }
 
-    pub(super) async fn judge(&self, tool: Option<&Path>) -> Told {
+    /// What comes of it; `theirs` is what `promtool` answered of each crier to each question.
+    pub(super) fn judge(&self, theirs: Option<&Vec<Vec<bool>>>) -> Told {
         let mut told = Told::default();
         if self.criers.is_empty() {
             let staleness = self.alerts.staleness(self.severity);
@@ -61,7 +59,7 @@ impl<'a> Class<'a> {
             );
             return told;
         }
-        let answers = self.answers(tool, &mut told).await;
+        let answers = self.answers(theirs);
         for (number, question) in self.questions.iter().enumerate() {
             let of_it: Vec<_> = answers.iter().map(|answers| &answers[number]).collect();
             self.conclude(question, &of_it, &mut told);
@@ -71,24 +69,12 @@ impl<'a> Class<'a> {
     }
 
     /// Of each crier its answer to each question.
-    async fn answers(&self, tool: Option<&Path>, told: &mut Told) -> Vec<Vec<Answer>> {
+    fn answers(&self, theirs: Option<&Vec<Vec<bool>>>) -> Vec<Vec<Answer>> {
         let mut answers: Vec<Vec<Answer>> = self.criers.iter().map(|crier| self.own(crier)).collect();
-        let readable = self.criers.iter().flatten().any(|alert| alert.path.is_some());
-        let Some(tool) = tool.filter(|_| readable) else { return answers };
-        let asked = Asked {
-            questions: &self.questions,
-            timing: &self.timing,
-            criers: &self.criers,
-            severity_label: &self.alerts.severity_label,
-        };
-        match promtool::ask(tool, &asked).await {
-            Err(reason) => told.untold.push(reason.to_string()),
-            Ok(theirs) => {
-                for ((crier, ours), theirs) in self.criers.iter().zip(&mut answers).zip(theirs) {
-                    if crier.iter().all(|alert| alert.path.is_some() && alert.blind.is_none()) {
-                        agree(ours, &theirs);
-                    }
-                }
+        for ((crier, ours), theirs) in self.criers.iter().zip(&mut answers).zip(theirs.into_iter().flatten())
+        {
+            if crier.iter().all(|alert| alert.path.is_some() && alert.blind.is_none()) {
+                agree(ours, theirs);
             }
         }
         answers

@@ -17,7 +17,6 @@ pub(in super::super) use sabotages::sabotages;
 
 use super::{alerts, plain, read, unless_all_was_told};
 use class::Class;
-use futures_util::future::join_all;
 use rules::Alert;
 use sabot_engine::{CannotTell, Check, Cx, Finding, Judgement, Level, Need, Sharing};
 use sabot_target::Lane;
@@ -103,11 +102,16 @@ async fn judge_alerts(found: &[Alert], alerts: &Alerts, tool: Option<&Path>) -> 
             .remedy("shorten `for`: it comes on top of the threshold"),
         );
     }
-    let classes = Severity::ALL.map(|severity| {
-        let of_it = found.iter().filter(|alert| alert.severity(alerts) == Some(severity)).collect();
-        Class::new(severity, of_it, alerts)
-    });
-    for one in join_all(classes.iter().map(|class| class.judge(tool))).await {
+    let classes = Severity::ALL.map(|severity| Class::new(severity, found, alerts));
+    let mut theirs = Vec::new();
+    if let Some(tool) = tool.filter(|_| found.iter().any(|alert| alert.path.is_some())) {
+        match promtool::ask(tool, &classes).await {
+            Ok(answers) => theirs = answers,
+            Err(reason) => told.untold.push(reason.to_string()),
+        }
+    }
+    for (number, class) in classes.iter().enumerate() {
+        let one = class.judge(theirs.get(number));
         told.findings.extend(one.findings);
         told.untold.extend(one.untold);
     }

@@ -4,8 +4,8 @@
 //! answer that the target promises; those that come out otherwise are named in what `promtool` prints.
 
 use super::super::promql::NAME;
-use super::rules::Alert;
-use super::scenario::{Question, Scenario, Timing};
+use super::class::Class;
+use super::scenario::{Question, Scenario};
 use sabot_engine::{CannotTell, Context as _, Judgement};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -28,20 +28,12 @@ pub(super) fn find() -> Option<PathBuf> {
     on_path.chain(cached).find(|tool| tool.is_file())
 }
 
-/// What is asked of `promtool` at once.
-pub(super) struct Asked<'a> {
-    pub(super) questions: &'a [Question],
-    pub(super) timing: &'a Timing,
-    /// The alerts of one name and severity each.
-    pub(super) criers: &'a [Vec<&'a Alert>],
-    pub(super) severity_label: &'a str,
-}
-
-/// For each crier whether it fires, question by question.
+/// Of each class, for each crier whether it fires, question by question.
 ///
 /// # Errors
 /// When `promtool` does not run, or refuses a file.
-pub(super) async fn ask(tool: &Path, asked: &Asked<'_>) -> Judgement<Vec<Vec<bool>>> {
+pub(super) async fn ask(tool: &Path, classes: &[Class<'_>]) -> Judgement<Vec<Vec<Vec<bool>>>> {
+    let asked = Asked(classes);
     let folder = tempfile::tempdir().context("making a folder for promtool's test")?;
     let test = folder.path().join("staleness.test.yml");
     // JSON is YAML.
@@ -61,70 +53,87 @@ pub(super) async fn ask(tool: &Path, asked: &Asked<'_>) -> Judgement<Vec<Vec<boo
         let said = said.replace(&folder.path().display().to_string(), "");
         return Err(CannotTell::new(format!("promtool ended with {}: {}", output.status, said.trim())));
     }
-    Ok(asked.each(|question, _, mark| asked.questions[question].fires != otherwise.contains(&mark)))
+    let answers = classes.iter().enumerate().map(|(class, of)| {
+        let fires = |question: usize, crier: usize| {
+            of.questions[question].fires != otherwise.contains(&mark(class, question, crier))
+        };
+        let criers = 0..of.criers.len();
+        criers.map(|crier| (0..of.questions.len()).map(|question| fires(question, crier)).collect()).collect()
+    });
+    Ok(answers.collect())
 }
 
-impl Asked<'_> {
-    /// Something of each question and crier, given its mark too.
-    fn each<T>(&self, of: impl Fn(usize, usize, String) -> T) -> Vec<Vec<T>> {
-        let criers = 0..self.criers.len();
-        criers
-            .map(|crier| {
-                let questions = 0..self.questions.len();
-                questions.map(|question| of(question, crier, format!("q{question}x{crier}q"))).collect()
-            })
-            .collect()
+/// By this a question to a crier is known again in what `promtool` prints.
+fn mark(class: usize, question: usize, crier: usize) -> String {
+    format!("q{class}x{question}x{crier}q")
+}
+
+/// What is asked at once.
+struct Asked<'a>(&'a [Class<'a>]);
+
+impl<'a> Asked<'a> {
+    /// Every class and question, by their numbers.
+    fn questions(&self) -> impl Iterator<Item = (usize, usize, &'a Question)> {
+        let classes = self.0.iter().enumerate();
+        classes.flat_map(|(number, class)| {
+            class.questions.iter().enumerate().map(move |(question, asked)| (number, question, asked))
+        })
     }
 
     /// The marks of the questions that were answered otherwise than promised: `promtool` prints their expressions.
     fn otherwise(&self, said: &str) -> BTreeSet<String> {
         let failed: Vec<_> = said.lines().filter(|line| line.trim_start().starts_with("expr:")).collect();
-        let marks = self.each(|_, _, mark| mark).concat().into_iter();
+        let marks = self.questions().flat_map(|(class, question, _)| {
+            (0..self.0[class].criers.len()).map(move |crier| mark(class, question, crier))
+        });
         marks.filter(|mark| failed.iter().any(|line| line.contains(mark.as_str()))).collect()
     }
 
     fn test(&self) -> Value {
-        let files: BTreeSet<_> =
-            self.criers.iter().flatten().filter_map(|alert| alert.path.as_ref()).collect();
+        let alerts = self.0.iter().flat_map(|class| &class.criers).flatten();
+        let files: BTreeSet<_> = alerts.filter_map(|alert| alert.path.as_ref()).collect();
         // Each test costs promtool a database of its own: one for all questions to the same scenario.
-        let mut scenarios: Vec<(&Scenario, Vec<usize>)> = Vec::new();
-        for (number, question) in self.questions.iter().enumerate() {
-            match scenarios.iter_mut().find(|(scenario, _)| **scenario == question.scenario) {
-                Some((_, numbers)) => numbers.push(number),
-                None => scenarios.push((&question.scenario, vec![number])),
+        let mut scenarios: Vec<(&Scenario, Vec<(usize, usize, &Question)>)> = Vec::new();
+        for asked in self.questions() {
+            match scenarios.iter_mut().find(|(scenario, _)| **scenario == asked.2.scenario) {
+                Some((_, questions)) => questions.push(asked),
+                None => scenarios.push((&asked.2.scenario, vec![asked])),
             }
         }
-        let tests = scenarios.into_iter().map(|(scenario, numbers)| {
-            let end = numbers.iter().map(|number| self.questions[*number].at).max().unwrap_or_default();
-            let asked = numbers.into_iter().flat_map(|number| {
-                (0..self.criers.len()).map(move |crier| self.asked_of(number, &self.questions[number], crier))
-            });
+        let tests = scenarios.into_iter().map(|(scenario, questions)| {
+            let end = questions.iter().map(|(_, _, question)| question.at).max().unwrap_or_default();
+            let asked: Vec<_> = questions.into_iter().flat_map(|asked| self.asked_of(asked)).collect();
             json!({
                 "interval": format!("{SAMPLED}s"),
                 "input_series": series(scenario, end),
-                "promql_expr_test": asked.collect::<Vec<_>>(),
+                "promql_expr_test": asked,
             })
         });
         json!({
             "rule_files": files,
-            "evaluation_interval": format!("{}s", self.timing.step()),
+            "evaluation_interval": format!("{}s", self.0.first().map_or(1, |class| class.timing.step())),
             "tests": tests.collect::<Vec<_>>(),
         })
     }
 
-    fn asked_of(&self, number: usize, question: &Question, crier: usize) -> Value {
-        let alert = self.criers[crier].first();
-        let name = Value::from(alert.map(|alert| alert.name.as_str()).unwrap_or_default());
-        let says = Value::from(alert.and_then(|alert| alert.says.as_deref()).unwrap_or_default());
-        let fires = format!(
-            "count(ALERTS{{alertname={name},{}={says},alertstate=\"firing\",mark!=\"q{number}x{crier}q\"}})",
-            self.severity_label
-        );
-        json!({
-            "expr": format!("({fires} > bool 0) or vector(0)"),
-            "eval_time": format!("{}s", question.at),
-            "exp_samples": [{"labels": "{}", "value": u8::from(question.fires)}],
-        })
+    /// One question to each crier of its class.
+    fn asked_of(&self, (class, number, question): (usize, usize, &Question)) -> Vec<Value> {
+        let of = &self.0[class];
+        let asked = of.criers.iter().enumerate().filter_map(|(crier, alerts)| {
+            let alert = alerts.first()?;
+            let (name, says) = (Value::from(alert.name.as_str()), Value::from(alert.says.as_deref()?));
+            let fires = format!(
+                "count(ALERTS{{alertname={name},{}={says},alertstate=\"firing\",mark!=\"{}\"}})",
+                of.alerts.severity_label,
+                mark(class, number, crier)
+            );
+            Some(json!({
+                "expr": format!("({fires} > bool 0) or vector(0)"),
+                "eval_time": format!("{}s", question.at),
+                "exp_samples": [{"labels": "{}", "value": u8::from(question.fires)}],
+            }))
+        });
+        asked.collect()
     }
 }
 

@@ -3,6 +3,7 @@
 //! Time begins at 0, as it does for `promtool`. Every time asked for is a multiple of `step`, so that an evaluation in
 //! large steps answers like one in the rules' own.
 
+use super::super::plain;
 use super::super::promql::{Labels, NAME, Sample, World};
 use sabot_target::recovery::{Alerts, Severity};
 use std::time::Duration;
@@ -87,10 +88,10 @@ impl Timing {
         interval * STEP.div_ceil(interval)
     }
 
-    /// The first time asked for: the metric can be older than the threshold by then, and time is not negative.
+    /// The first time asked for: two nights, and then as long as it takes the metric to be older than the threshold.
     fn first(&self) -> u64 {
         let step = self.step();
-        step * (self.after.as_secs() + self.interval.as_secs() + 1).div_ceil(step)
+        step * (2 * NIGHT + self.after.as_secs() + self.interval.as_secs() + 1).div_ceil(step)
     }
 
     /// What was true at the first time has been so for as long as the alerts hold.
@@ -116,20 +117,22 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
+    /// Backups come every night, then none for just less than the threshold.
     fn silent(&self) -> Vec<Question> {
         let first = self.timing.first();
-        let below = first + 1 - self.timing.after.as_secs();
+        let scenario = self.jobs(|_| nightly(first + 1 - self.timing.after.as_secs()));
+        let step = self.timing.step();
         vec![
             Question {
                 when: "backups succeed every night".into(),
-                scenario: self.jobs(|_| self.nightly(2 * first)),
-                at: first,
+                scenario: scenario.clone(),
+                at: step * NIGHT.div_ceil(step),
                 fires: false,
                 remedy: "let it fire above the threshold, on the age: `time() - max by (…) (metric) > seconds`",
             },
             Question {
-                when: format!("the newest backup is a second younger than {}", self.told()),
-                scenario: self.jobs(|_| vec![(0, 1), (below, below)]),
+                when: format!("the newest backup is a second younger than {}", plain(self.timing.after)),
+                scenario,
                 at: first,
                 fires: false,
                 remedy: "set the threshold to the promised age, in seconds",
@@ -138,21 +141,14 @@ impl Maker<'_> {
     }
 
     fn firing(&self) -> Vec<Question> {
-        let (held, first) = (self.timing.held(), self.timing.first());
-        let stale = self.stale();
-        let question =
-            |when: String, scenario, remedy| Question { when, scenario, at: held, fires: true, remedy };
+        let at = self.timing.held();
+        let question = |when: String, scenario, remedy| Question { when, scenario, at, fires: true, remedy };
         vec![
             question(
                 self.stale_for(),
-                self.jobs(|_| stale.clone()),
-                "set the threshold to the promised age in seconds; look whether its matchers fit the metric, and whether \
-                 another part of the expression keeps it from ever being true",
-            ),
-            question(
-                format!("{}, and another job is well", self.stale_for()),
-                self.jobs(|job| if job == ANOTHER_JOB { self.nightly(2 * first) } else { stale.clone() }),
-                "judge each job by itself: `max by (job)` or `max without (instance)`, not `max` of all",
+                self.one_stale(),
+                "set the threshold to the promised age in seconds; let its matchers fit the metric, and judge each job by \
+                 itself (`max by (job)`, not `max` of all)",
             ),
             question(
                 "the metric is zero: no backup has ever succeeded".into(),
@@ -169,33 +165,29 @@ impl Maker<'_> {
 
     /// A day later it is no better.
     fn lasting(&self) -> Question {
+        let step = self.timing.step();
         Question {
             when: format!("{}, and a day more", self.stale_for()),
-            scenario: self.jobs(|_| self.stale()),
-            at: self.timing.held() + self.timing.step() * NIGHT.div_ceil(self.timing.step()),
+            scenario: self.one_stale(),
+            at: self.timing.held() + step * NIGHT.div_ceil(step),
             fires: true,
             remedy: "let it fire for as long as the backup is stale",
         }
     }
 
-    fn told(&self) -> String {
-        super::super::plain(self.timing.after)
-    }
-
     fn stale_for(&self) -> String {
-        format!("the newest backup is older than {}, the alert's own `for` and one evaluation", self.told())
+        let after = plain(self.timing.after);
+        format!(
+            "one job's newest backup is older than {after}, the alert's own `for` and one evaluation, and another job is well"
+        )
     }
 
-    /// Just older than the threshold at the first time, by one evaluation.
-    fn stale(&self) -> Vec<(u64, u64)> {
-        let success = self.timing.first() - self.timing.after.as_secs() - self.timing.interval.as_secs();
-        vec![(0, 1), (success, success)]
-    }
-
-    /// A backup every night until `end`.
-    fn nightly(&self, end: u64) -> Vec<(u64, u64)> {
-        let nights = (0..=end / NIGHT).map(|night| night * NIGHT + NIGHTLY);
-        std::iter::once((0, 1)).chain(nights.map(|success| (success, success))).collect()
+    /// The target's jobs are just older than the threshold at the first time, by one evaluation; another is well.
+    fn one_stale(&self) -> Scenario {
+        let Timing { after, interval, .. } = self.timing;
+        let last = self.timing.first() - after.as_secs() - interval.as_secs();
+        let end = self.timing.held() + 2 * NIGHT;
+        self.jobs(|job| nightly(if job == ANOTHER_JOB { end } else { last }))
     }
 
     /// One series for each of the target's jobs, and for another.
@@ -210,4 +202,10 @@ impl Maker<'_> {
         });
         Scenario { series: series.collect() }
     }
+}
+
+/// A backup every night, and the last one at `last`.
+fn nightly(last: u64) -> Vec<(u64, u64)> {
+    let nights = (0..=last / NIGHT).map(|night| night * NIGHT + NIGHTLY).filter(|success| *success < last);
+    std::iter::once((0, 1)).chain(nights.chain([last]).map(|success| (success, success))).collect()
 }
