@@ -21,7 +21,6 @@ run: build ## Runs every check on the embedded target and writes the reports
 test: build ## Runs every test, and proves one sabotage for each check
 	scripts/setup-clients.sh
 	scripts/test-rules.sh
-	scripts/setup-mongo.sh --server
 	cargo test --workspace --locked
 	$(SABOT) prove --one-each
 

@@ -33,7 +33,9 @@ impl Arena for Embedded {
             Need::Tool(name) if name == "mongod" => {
                 mongo::Installation::find().err().map(|error| error.to_string())
             }
-            Need::Tool(name) => (!on_path(name)).then(|| format!("`{name}` is not on the PATH")),
+            Need::Tool(name) => mongo::tool(name)
+                .is_none()
+                .then(|| format!("`{name}` is not on the PATH, nor built by `make setup`")),
         }
     }
 
@@ -58,9 +60,4 @@ impl Arena for Embedded {
     fn secrets(&self) -> Secrets {
         self.secrets.clone()
     }
-}
-
-fn on_path(tool: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(tool).is_file())
 }

@@ -81,6 +81,9 @@ pub enum TargetError {
     /// The throwaway PostgreSQL.
     #[error("the throwaway PostgreSQL failed")]
     Postgres(#[from] sabot_sandbox::postgres::Error),
+    /// The throwaway server of MongoDB's protocol.
+    #[error("the throwaway server of MongoDB's protocol failed")]
+    Mongo(#[from] sabot_sandbox::mongo::Error),
     /// A database that was asked directly.
     #[error("the database could not be asked")]
     Database(#[from] tokio_postgres::Error),

@@ -1,8 +1,11 @@
 //! The estate of a lane: what is backed up, and the store with its backups. A throwaway source server holds it, so that
 //! nothing of it outlives the run.
 
+mod documents;
+
 use crate::description::recovery::{BackupForm, Job};
 use crate::{Binaries, Target, TargetError, command};
+use sabot_sandbox::mongo;
 use sabot_sandbox::postgres::{Options, Server};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -23,6 +26,8 @@ const PASSED: [&str; 6] =
 #[derive(Debug)]
 pub struct Estate {
     source: Server,
+    /// None where there is no server for MongoDB's protocol, or not the tools that back it up.
+    documents: Option<mongo::Server>,
     program: PathBuf,
     taken: BTreeMap<String, Taken>,
 }
@@ -42,7 +47,10 @@ impl Estate {
         let backups = &target.recovery.backups;
         let program = binaries.find(&backups.program)?;
         let options = Options::default().setting("wal_level", "replica").setting("max_wal_senders", "4");
-        let mut estate = Self { source: Server::start(options).await?, program, taken: BTreeMap::new() };
+        let source = Server::start(options).await?;
+        let documents =
+            if has_mongo() { Some(mongo::Server::start(mongo::Options::default()).await?) } else { None };
+        let mut estate = Self { source, documents, program, taken: BTreeMap::new() };
         for folder in [estate.root(), estate.store(), estate.bin()] {
             std::fs::create_dir(&folder).map_err(TargetError::io("making a folder of the estate"))?;
         }
@@ -52,7 +60,13 @@ impl Estate {
                 estate.fill(database, fill).await?;
             }
         }
+        if let Some(documents) = &estate.documents {
+            documents::fill(documents, &backups.collections).await?;
+        }
         for job in &backups.jobs {
+            if !estate.has(job) {
+                continue;
+            }
             let taken = estate.take(job).await?;
             estate.taken.insert(job.name.clone(), taken);
         }
@@ -63,6 +77,16 @@ impl Estate {
     /// The server that is backed up.
     pub const fn source(&self) -> &Server {
         &self.source
+    }
+
+    /// The server of MongoDB's protocol that is backed up; `None` where such a one cannot be had here.
+    pub const fn documents(&self) -> Option<&mongo::Server> {
+        self.documents.as_ref()
+    }
+
+    /// Whether what this job backs up is there.
+    pub fn has(&self, job: &Job) -> bool {
+        job.form != BackupForm::Mongo || self.documents.is_some()
     }
 
     /// The store with the backups.
@@ -106,7 +130,10 @@ impl Estate {
         if job.form == BackupForm::Physical {
             command.arg("--physical");
         }
-        command.env("DATABASE_URL", self.source.url(&job.database));
+        match (&self.documents, job.form) {
+            (Some(documents), BackupForm::Mongo) => command.args(["--url", &documents.url()]),
+            _ => command.env("DATABASE_URL", self.source.url(&job.database)),
+        };
         let told = format!("{} backup {engine} --job {}", self.program.display(), job.name);
         command::run(&mut command, &told, LIMIT).await?;
         Ok(Taken { after, before: self.now().await? })
@@ -146,6 +173,9 @@ impl Estate {
     }
 
     pub(crate) async fn stop(self) {
+        if let Some(documents) = self.documents {
+            documents.stop().await;
+        }
         self.source.stop().await;
     }
 
@@ -182,6 +212,12 @@ impl Estate {
         };
         Ok(filled.map_err(|_| late)??)
     }
+}
+
+/// Whether a server of MongoDB's protocol can be started, dumped and restored here.
+fn has_mongo() -> bool {
+    mongo::Installation::find().is_ok()
+        && ["mongodump", "mongorestore"].iter().all(|name| mongo::tool(name).is_some())
 }
 
 /// Copies a folder with all that is in it; files keep their times, by which foreign artifacts are dated.

@@ -46,7 +46,7 @@ impl Content {
     }
 
     /// Without the rows of unlogged tables, which no base backup holds: PostgreSQL empties them when it recovers.
-    pub(super) fn as_recovered(mut self) -> Self {
+    pub(super) fn once_recovered(mut self) -> Self {
         self.rows.retain(|table, _| !self.unlogged.contains(table));
         self
     }

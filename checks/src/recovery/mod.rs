@@ -6,6 +6,7 @@ mod cleanup;
 mod content;
 mod corrupt;
 mod drill;
+mod mongo;
 mod newest;
 mod preflight;
 mod registry;
@@ -25,6 +26,9 @@ pub(crate) fn checks() -> Vec<Check<Lane>> {
         restore::check(),
         time::rto(),
         time::rpo(),
+        mongo::check(),
+        time::mongo_rto(),
+        time::mongo_rpo(),
         cleanup::passed(),
         cleanup::failed(),
         cleanup::crashed(),
@@ -42,6 +46,7 @@ pub(crate) fn checks() -> Vec<Check<Lane>> {
 pub(crate) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     [
         restore::sabotages(),
+        mongo::sabotages(target),
         time::sabotages(),
         cleanup::sabotages(target),
         corrupt::sabotages(target),

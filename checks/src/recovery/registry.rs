@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use sabot_engine::{
     Check, Context as _, Cx, Finding, Judgement, Level, Nature, Need, PutOn, Sabotage, Sharing, Sort, Worn,
 };
-use sabot_recovery::manifest::Content;
+use sabot_recovery::manifest::{Content, Database};
 use sabot_target::{BackupForm, Backups, Estate, Lane};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -81,7 +81,7 @@ fn of_databases(cx: &Cx<'_, Lane>, backups: &Backups, databases: &BTreeSet<Strin
 }
 
 fn of_jobs(cx: &Cx<'_, Lane>, backups: &Backups, estate: &Estate) -> Judgement {
-    for job in &backups.jobs {
+    for job in backups.jobs.iter().filter(|job| estate.has(job)) {
         cx.examined(1);
         let limits = job.drill.as_ref().is_some_and(|drill| !drill.rto.is_zero() && !drill.rpo.is_zero());
         if !limits && exempt(backups, &job.name).is_none_or(|reason| reason.trim().is_empty()) {
@@ -101,6 +101,12 @@ fn of_jobs(cx: &Cx<'_, Lane>, backups: &Backups, estate: &Estate) -> Judgement {
 }
 
 fn of_store(cx: &Cx<'_, Lane>, backups: &Backups, estate: &Estate) -> Judgement {
+    let collections = backups.collections.iter().filter_map(|(name, _)| name.split_once('.'));
+    let of_collections: BTreeSet<_> = collections.map(|(database, _)| database).collect();
+    let held = |database: &&Database| {
+        backups.jobs.iter().any(|job| job.database == database.name)
+            || of_collections.contains(database.name.as_str())
+    };
     let jobs: BTreeMap<&str, _> = backups.jobs.iter().map(|job| (job.name.as_str(), job)).collect();
     for entry in std::fs::read_dir(estate.store()).context("reading the store")? {
         let name = entry.context("reading the store")?.file_name().to_string_lossy().into_owned();
@@ -112,9 +118,7 @@ fn of_store(cx: &Cx<'_, Lane>, backups: &Backups, estate: &Estate) -> Judgement 
         }
         for stored in shelf::artifacts(&estate.store(), &name)? {
             let Content::Yes { databases, .. } = &stored.manifest.content else { continue };
-            for database in
-                databases.iter().filter(|database| jobs.values().all(|job| job.database != database.name))
-            {
+            for database in databases.iter().filter(|database| !held(database)) {
                 cx.examined(1);
                 let subject = format!("the database `{}` in {}", database.name, stored.manifest.artifact);
                 cx.find(Finding::new(subject, "is drilled by a job of its name", "no job holds it"));

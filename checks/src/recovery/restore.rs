@@ -50,7 +50,7 @@ async fn equals_the_source(cx: &Cx<'_, Lane>, estate: &Estate, job: &Job) -> Jud
             let mut expected = Content::read(&source).await?;
             let mut restored = Content::read(&connect(url, &job.database).await?).await?;
             if job.form == BackupForm::Physical {
-                (expected, restored) = (expected.as_recovered(), restored.as_recovered());
+                (expected, restored) = (expected.once_recovered(), restored.once_recovered());
             }
             Some((expected.size(), expected.differences(&restored)))
         }

@@ -4,6 +4,7 @@
 use crate::sabotage::{Put, sabotage};
 use futures_util::future::BoxFuture;
 use sabot_engine::{CannotTell, Context as _, Judgement, Nature, PutOn, Sabotage, Sort, Worn};
+use sabot_sandbox::mongo;
 use sabot_target::{Estate, Lane};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
@@ -58,7 +59,7 @@ fn real(estate: &Estate, program: &str) -> Judgement<PathBuf> {
     let installed = estate.source().installation().program(program);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).map(|folder| folder.join(program)).find(|path| path.is_file());
-    let found = found.or_else(|| installed.is_file().then_some(installed));
+    let found = found.or_else(|| installed.is_file().then_some(installed)).or_else(|| mongo::tool(program));
     found.ok_or_else(|| CannotTell::new(format!("`{program}` is nowhere to be found")))
 }
 

@@ -1,10 +1,10 @@
-//! `recovery.postgres.rto` and `recovery.postgres.rpo`: a restore ends in time, what it brings back is young enough, and
+//! `recovery.postgres.rto` and `.rpo`, `recovery.mongo.rto` and `.rpo`: a restore ends in time, what it brings back is young enough, and
 //! neither figure is embellished.
 
 use super::drill::{Drill, Order, PATIENCE, jobs, terms};
-use super::restore::{damage, logical};
-use super::{shelf, stand_in};
-use sabot_engine::{Check, Context as _, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
+use super::restore::damage;
+use super::{mongo, shelf, stand_in};
+use sabot_engine::{CannotTell, Check, Context as _, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_recovery::report::{Class, Event, Phase};
 use sabot_target::{BackupForm, Estate, Job, Lane};
 use std::time::Duration;
@@ -12,6 +12,11 @@ use time::OffsetDateTime;
 
 pub(super) const RTO: &str = "recovery.postgres.rto";
 pub(super) const RPO: &str = "recovery.postgres.rpo";
+const MONGO_RTO: &str = "recovery.mongo.rto";
+const MONGO_RPO: &str = "recovery.mongo.rpo";
+
+/// The forms of PostgreSQL's backups, the one on which a limit is tried first.
+const POSTGRES: [BackupForm; 2] = [BackupForm::Logical, BackupForm::Physical];
 
 /// How far a drill's own figure may be from the clock of the check: the process has to start, and to be heard.
 const TOLERANCE: Duration = Duration::from_secs(2);
@@ -32,16 +37,21 @@ pub(super) fn rto() -> Check<Lane> {
         sharing: Sharing::Lane,
         deadline: PATIENCE.saturating_mul(3),
         no_cause: None,
-        judge: |cx| Box::pin(judge_rto(cx)),
+        judge: |cx| Box::pin(judge_rto(cx, &POSTGRES)),
     }
 }
 
-async fn judge_rto(cx: &Cx<'_, Lane>) -> Judgement {
+/// The same of a server of MongoDB's protocol.
+pub(super) fn mongo_rto() -> Check<Lane> {
+    Check { id: MONGO_RTO, needs: mongo::NEEDS, judge: |cx| Box::pin(judge_rto(cx, &mongo::FORMS)), ..rto() }
+}
+
+async fn judge_rto(cx: &Cx<'_, Lane>, forms: &[BackupForm]) -> Judgement {
     let estate = cx.lane().estate().await?;
-    for job in jobs(cx.lane(), &[BackupForm::Logical, BackupForm::Physical]) {
+    for job in jobs(cx.lane(), forms) {
         in_time(cx, estate, job).await?;
     }
-    let job = logical(cx.lane())?;
+    let job = first(cx.lane(), forms)?;
     let late = Drill::run(estate, &Order::of(estate, job)?.limits(Duration::ZERO, terms(job)?.rpo)).await?;
     cx.examined(1);
     if !late.failed() || !late.has(Class::Slow) {
@@ -49,6 +59,12 @@ async fn judge_rto(cx: &Cx<'_, Lane>) -> Judgement {
         cx.find(Finding::new("a drill that exceeds its recovery time", expected, late.told()));
     }
     Ok(())
+}
+
+/// The job on which limits are tried.
+fn first<'a>(lane: &'a Lane, forms: &[BackupForm]) -> Judgement<&'a Job> {
+    let job = forms.first().and_then(|form| lane.target().recovery.backups.job(*form));
+    job.ok_or_else(|| CannotTell::new("the target has no such backup"))
 }
 
 async fn in_time(cx: &Cx<'_, Lane>, estate: &Estate, job: &Job) -> Judgement {
@@ -93,16 +109,21 @@ pub(super) fn rpo() -> Check<Lane> {
         sharing: Sharing::Lane,
         deadline: PATIENCE.saturating_mul(4),
         no_cause: None,
-        judge: |cx| Box::pin(judge_rpo(cx)),
+        judge: |cx| Box::pin(judge_rpo(cx, &POSTGRES)),
     }
 }
 
-async fn judge_rpo(cx: &Cx<'_, Lane>) -> Judgement {
+/// The same of a server of MongoDB's protocol.
+pub(super) fn mongo_rpo() -> Check<Lane> {
+    Check { id: MONGO_RPO, needs: mongo::NEEDS, judge: |cx| Box::pin(judge_rpo(cx, &mongo::FORMS)), ..rpo() }
+}
+
+async fn judge_rpo(cx: &Cx<'_, Lane>, forms: &[BackupForm]) -> Judgement {
     let estate = cx.lane().estate().await?;
-    for job in jobs(cx.lane(), &[BackupForm::Logical, BackupForm::Physical]) {
+    for job in jobs(cx.lane(), forms) {
         is_told(cx, estate, job).await?;
     }
-    let job = logical(cx.lane())?;
+    let job = first(cx.lane(), forms)?;
     let limit = terms(job)?.rpo;
     let dated = [
         ("older than the limit", -(limit + BEYOND).as_secs_f64()),
@@ -154,42 +175,39 @@ async fn is_told(cx: &Cx<'_, Lane>, estate: &Estate, job: &Job) -> Judgement {
 }
 
 pub(super) fn sabotages() -> Vec<Sabotage<Lane>> {
-    let shifted = |lane: &Lane, estate: &Estate| {
-        let mut stored = shelf::newest(&estate.store(), &logical(lane)?.name)?;
+    [
+        of([RTO, RPO], BackupForm::Logical, "pg_restore"),
+        of([MONGO_RTO, MONGO_RPO], BackupForm::Mongo, "mongorestore"),
+    ]
+    .concat()
+}
+
+/// What turns the checks of one form red, whose restore tool this is.
+fn of([rto, rpo]: [&'static str; 2], form: BackupForm, tool: &str) -> Vec<Sabotage<Lane>> {
+    let shifted = move |lane: &Lane, estate: &Estate| {
+        let mut stored = shelf::newest(&estate.store(), &first(lane, &[form])?.name)?;
         stored.amend(|manifest| manifest.snapshot_at += time::Duration::minutes(-90))
     };
-    let stale = |lane: &Lane, estate: &Estate| {
-        let job = logical(lane)?;
+    let stale = move |lane: &Lane, estate: &Estate| {
+        let job = first(lane, &[form])?;
         let ago = time::Duration::try_from(terms(job)?.rpo + BEYOND)?;
         let mut stored = shelf::newest(&estate.store(), &job.name)?;
         stored.amend(|manifest| manifest.snapshot_at -= ago)
     };
+    let slow = move |lane: &Lane, _: &Estate| {
+        let limit = terms(first(lane, &[form])?)?.rto + Duration::from_secs(1);
+        // Only what restores: a look at the version, or at the table of contents, is quick.
+        Ok(format!(
+            "case \" $* \" in *--version*|*\" -l \"*|*--list*) ;; *) sleep {} ;; esac\nexec \"$REAL\" \"$@\"",
+            limit.as_secs()
+        ))
+    };
+    let slow_mistake = "the restore has one job on a loaded machine, and takes longer than anybody may wait";
+    let shifted_mistake = "the job writes local time as if it were UTC";
+    let stale_mistake = "the backups stopped, and the newest artifact is an old one";
     vec![
-        stand_in::program(
-            &[RTO],
-            "slow-restore",
-            "the restore has one job on a loaded machine, and takes longer than anybody may wait",
-            "pg_restore",
-            |lane, _| {
-                let limit = terms(logical(lane)?)?.rto + Duration::from_secs(1);
-                // Only what restores: a look at the table of contents is quick.
-                Ok(format!(
-                    "case \" $* \" in *\" -d \"*|*--dbname*) sleep {} ;; esac\nexec \"$REAL\" \"$@\"",
-                    limit.as_secs()
-                ))
-            },
-        ),
-        stand_in::store(
-            &[RPO],
-            "shifted-manifest",
-            "the job writes local time as if it were UTC",
-            damage(shifted),
-        ),
-        stand_in::store(
-            &[RPO],
-            "stopped-last-week",
-            "the backups stopped, and the newest artifact is an old one",
-            damage(stale),
-        ),
+        stand_in::program(&[rto], "slow-restore", slow_mistake, tool, slow),
+        stand_in::store(&[rpo], "shifted-manifest", shifted_mistake, damage(shifted)),
+        stand_in::store(&[rpo], "stopped-last-week", stale_mistake, damage(stale)),
     ]
 }

@@ -215,6 +215,37 @@ impl Writer {
         self.field(0x02, name, &[&size.to_le_bytes(), value.as_bytes(), &[0]])
     }
 
+    /// Adds a field with a floating point number.
+    #[must_use]
+    pub fn double(self, name: &str, value: f64) -> Self {
+        self.field(0x01, name, &[&value.to_le_bytes()])
+    }
+
+    /// Adds a field with a time, in milliseconds since 1970.
+    #[must_use]
+    pub fn date(self, name: &str, milliseconds: i64) -> Self {
+        self.field(0x09, name, &[&milliseconds.to_le_bytes()])
+    }
+
+    /// Adds a field that is null.
+    #[must_use]
+    pub fn null(self, name: &str) -> Self {
+        self.field(0x0A, name, &[])
+    }
+
+    /// Adds a field with bytes, of no particular sort.
+    #[must_use]
+    pub fn binary(self, name: &str, value: &[u8]) -> Self {
+        let size = i32::try_from(value.len()).unwrap_or(i32::MAX);
+        self.field(0x05, name, &[&size.to_le_bytes(), &[0], value])
+    }
+
+    /// Adds a field with an object id.
+    #[must_use]
+    pub fn object_id(self, name: &str, value: [u8; 12]) -> Self {
+        self.field(0x07, name, &[&value])
+    }
+
     /// Adds a field with a whole document.
     #[must_use]
     pub fn document(self, name: &str, value: &[u8]) -> Self {

@@ -9,6 +9,9 @@ use crate::cache::cache_folder;
 /// Where `scripts/setup-mongo.sh` puts FerretDB, in the cache folder. The last number changes with the way it is built.
 const FERRETDB: &str = "mongo/ferretdb-1.24.2-1/ferretdb";
 
+/// Where it puts MongoDB's own tools.
+const TOOLS: &str = "mongo/tools-100.12.2-1";
+
 /// What a server is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -70,11 +73,12 @@ impl Installation {
     }
 }
 
-/// The path of a program such as `mongodump`, looked for on the `PATH`.
+/// The path of a program such as `mongodump`: on the `PATH`, else in the cache.
 #[must_use]
 pub fn tool(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    let mut found = std::env::split_paths(&path).map(|folder| folder.join(name));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let cached = cache_folder().map(|cache| cache.join(TOOLS));
+    let mut found = std::env::split_paths(&path).chain(cached).map(|folder| folder.join(name));
     found
         .find(|program| rustix::fs::access(program, rustix::fs::Access::EXEC_OK).is_ok() && program.is_file())
 }
@@ -88,10 +92,16 @@ mod tests {
         let script = include_str!("../../../scripts/setup-mongo.sh");
         let folder = FERRETDB.rsplit_once('/').unwrap().0;
         let (version, recipe) = folder.rsplit_once('-').unwrap();
+        let tools = script.lines().find_map(|line| line.strip_prefix("TOOLS=")).unwrap();
         let version = version.strip_prefix("mongo/ferretdb-").unwrap();
         assert!(script.contains(&format!("\nFERRETDB={version}\n")), "the version differs");
         assert!(script.contains(&format!("\nRECIPE={recipe}\n")), "the recipe differs");
         assert!(script.contains("/mongo/ferretdb-$FERRETDB-$RECIPE"), "the folder differs");
+        assert!(script.contains("/mongo/tools-$TOOLS-$RECIPE"), "the tools' folder differs");
+        assert_eq!(
+            TOOLS.strip_prefix("mongo/tools-").and_then(|tools| tools.rsplit_once('-')),
+            Some((tools, recipe))
+        );
         assert!(include_str!("../../ferretdb/go.mod").contains(&format!("FerretDB v{version}\n")));
     }
 }

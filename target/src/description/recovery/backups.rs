@@ -9,6 +9,9 @@ pub struct Backups {
     pub program: String,
     /// Every database of the source server: its name, and the SQL that fills it on a throwaway source.
     pub databases: Vec<(String, Option<String>)>,
+    /// Every collection of the source server of MongoDB's protocol, as `database.collection`, and how many documents a
+    /// throwaway source gets into it.
+    pub collections: Vec<(String, i32)>,
     /// The backup jobs.
     pub jobs: Vec<Job>,
     /// Databases that are not backed up, or jobs that are not drilled, each with its reason.
@@ -45,7 +48,7 @@ pub struct Job {
     pub name: String,
     /// What it takes, and how.
     pub form: BackupForm,
-    /// Which database of the source; all of them for one that is physical.
+    /// Which database of the source; all of them for one that is physical, or of MongoDB's protocol.
     pub database: String,
     /// The drill of it; `None` where nobody drills it.
     pub drill: Option<DrillTerms>,
@@ -69,8 +72,8 @@ pub struct DrillTerms {
     pub rto: Duration,
     /// Recovery point: how old the restored data may be.
     pub rpo: Duration,
-    /// Each must give a row whose first column is neither false nor null; for a server of MongoDB's protocol the name of
-    /// a collection that must hold something.
+    /// Each must give a row whose first column is neither false nor null; for a server of MongoDB's protocol
+    /// `database.collection`, which must hold something, or `database.collection=COUNT`, at least so much.
     pub smoke: Vec<String>,
 }
 

@@ -44,7 +44,7 @@ pub async fn backup(
         return Ok(Done::Already(name));
     }
     let (started_at, deadline) = (OffsetDateTime::now_utc(), Instant::now() + request.limit);
-    let tool = Tool::find("mongodump", REMEDY).await?;
+    let tool = Tool::mongo("mongodump", REMEDY).await?;
     let kind = kind_of(url).await;
     let name = artifact_name(&request.job, started_at, Suffix::ArchiveGz)?;
     let (streamed, inventory) = dump(&tool, url, request, &name, deadline, &progress).await?;

@@ -42,7 +42,7 @@ pub enum StoreError {
         place: String,
         /// What it said.
         #[source]
-        source: object_store::Error,
+        source: Box<object_store::Error>,
     },
     /// It did not answer.
     #[error("{place} did not {doing} {name:?} within {seconds} s; can it be reached from here?")]
@@ -117,4 +117,11 @@ pub enum StoreError {
     /// No randomness.
     #[error("the system gives no random numbers")]
     Random(#[from] getrandom::Error),
+}
+
+impl StoreError {
+    /// Whether it is that there is no such object.
+    pub(super) fn is_absence(&self) -> bool {
+        matches!(self, Self::Request { source, .. } if matches!(**source, object_store::Error::NotFound { .. }))
+    }
 }

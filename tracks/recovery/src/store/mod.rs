@@ -93,6 +93,11 @@ impl Store {
     }
 
     fn failed(&self, doing: &'static str, name: &str, source: object_store::Error) -> StoreError {
-        StoreError::Request { doing, name: name.to_owned(), place: self.place.clone(), source }
+        StoreError::Request {
+            doing,
+            name: name.to_owned(),
+            place: self.place.clone(),
+            source: Box::new(source),
+        }
     }
 }

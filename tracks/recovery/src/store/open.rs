@@ -57,7 +57,7 @@ impl Store {
             doing: "open",
             name: String::new(),
             place: place.clone(),
-            source,
+            source: Box::new(source),
         })?;
         // A backup that a power cut takes back is none.
         let inner = Arc::new(inner.with_fsync(true));
@@ -69,8 +69,12 @@ impl Store {
         let _installed = rustls::crypto::ring::default_provider().install_default();
         let place =
             if prefix.is_empty() { format!("s3://{bucket}") } else { format!("s3://{bucket}/{prefix}") };
-        let failed =
-            |source| StoreError::Request { doing: "open", name: String::new(), place: place.clone(), source };
+        let failed = |source| StoreError::Request {
+            doing: "open",
+            name: String::new(),
+            place: place.clone(),
+            source: Box::new(source),
+        };
         let inner = AmazonS3Builder::from_env().with_bucket_name(bucket).build().map_err(failed)?;
         let prefix = Path::parse(prefix)
             .map_err(|_| StoreError::BadName { name: prefix.to_owned(), place: place.clone() })?;

@@ -49,9 +49,7 @@ impl Store {
     pub(crate) async fn discard(&self, name: &str) -> Result<(), StoreError> {
         let manifest = self.path(&manifest_name(name))?;
         match self.limited("look for", name, self.inner.head(&manifest)).await {
-            Err(StoreError::Request { source: object_store::Error::NotFound { .. }, .. }) => {
-                self.remove(name).await
-            }
+            Err(error) if error.is_absence() => self.remove(name).await,
             found => found.map(drop),
         }
     }
@@ -60,7 +58,7 @@ impl Store {
         let path = self.path(name)?;
         match self.limited("remove", name, self.inner.delete(&path)).await {
             // Somebody was quicker; gone is gone.
-            Err(StoreError::Request { source: object_store::Error::NotFound { .. }, .. }) => Ok(()),
+            Err(error) if error.is_absence() => Ok(()),
             removed => removed,
         }
     }

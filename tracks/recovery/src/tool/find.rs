@@ -21,14 +21,14 @@ pub struct Tool {
 }
 
 impl Tool {
-    /// The program of this name on `PATH`.
+    /// The program of MongoDB's of this name: on `PATH`, else where it was built for throwaway servers.
     ///
     /// # Errors
     /// When there is none; `remedy` says what installs it.
-    pub async fn find(name: &str, remedy: &str) -> Result<Self, ToolError> {
+    pub async fn mongo(name: &str, remedy: &str) -> Result<Self, ToolError> {
         let missing =
             || ToolError::Missing { name: name.to_owned(), also: String::new(), remedy: remedy.to_owned() };
-        Self::at(name, on_path(name).ok_or_else(missing)?).await
+        Self::at(name, sabot_sandbox::mongo::tool(name).ok_or_else(missing)?).await
     }
 
     /// The program of this name that can handle a PostgreSQL server of this major version: the one on `PATH`, unless

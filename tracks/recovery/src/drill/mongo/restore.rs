@@ -21,7 +21,7 @@ pub(super) async fn restore(
     path: &Path,
     inventory: &Inventory,
 ) -> Result<(), Stopped> {
-    let tool = Tool::find("mongorestore", REMEDY).await;
+    let tool = Tool::mongo("mongorestore", REMEDY).await;
     let tool = tool.map_err(|error| course.stop(Class::Preflight, "mongorestore", with_causes(&error)))?;
     let command = command(&tool, server, path, is_packed(path));
     let end = command.run().await;

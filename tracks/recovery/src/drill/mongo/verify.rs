@@ -66,7 +66,7 @@ fn keeps_definitions(server: &Server, manifest: Option<&Manifest>) -> bool {
 
 /// Dumps the restored server, and reads that as it comes.
 async fn dump(server: &Server) -> Result<Inventory, String> {
-    let tool = Tool::find("mongodump", REMEDY).await.map_err(|error| with_causes(&error))?;
+    let tool = Tool::mongo("mongodump", REMEDY).await.map_err(|error| with_causes(&error))?;
     let command = Command::new(&tool, LIMIT).arg(format!("--uri={}", server.url())).arg("--archive");
     let mut running = command.start().await.map_err(|error| with_causes(&error))?;
     let (mut reader, mut buffer) = (Reader::default(), BytesMut::with_capacity(BLOCK));

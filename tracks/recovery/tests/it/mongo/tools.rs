@@ -99,7 +99,7 @@ async fn dump(connection: &mut Connection) -> Archive {
             collections.push((database.clone(), name, metadata));
         }
     }
-    let announced: Vec<_> = collections
+    let announced = collections
         .iter()
         .map(|(database, name, metadata)| (database.as_str(), name.as_str(), metadata.as_str()));
     let mut archive = Archive::of(&version, &announced.collect::<Vec<_>>());
