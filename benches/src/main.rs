@@ -1,6 +1,6 @@
 //! The figures: each beside its ceiling, interleaved in one run, medians of five rounds.
 //!
-//! `make bench` runs all; `figures readiness`, `figures delivery`, `figures http-wire`, `figures pg-wire`, `figures sandbox`
+//! `make bench` runs all; `figures recovery`, `figures readiness`, `figures delivery`, `figures http-wire`, `figures pg-wire`, `figures sandbox`
 //! and `figures propagation` run one. The last takes `--rounds N`, `--rows N` (of the smaller drain, 20000) and `--large`,
 //! which adds a million rows and some minutes.
 
@@ -9,7 +9,9 @@ mod http;
 mod load;
 mod pg;
 mod propagation;
+mod recovery;
 mod sandbox;
+mod table;
 
 use std::process::ExitCode;
 
@@ -19,7 +21,8 @@ use propagation::Sizes;
 pub(crate) const ROUNDS: usize = 5;
 
 /// What can be measured, in this order.
-const NAMES: [&str; 6] = ["sandbox", "readiness", "delivery", "propagation", "http-wire", "pg-wire"];
+const NAMES: [&str; 7] =
+    ["sandbox", "recovery", "readiness", "delivery", "propagation", "http-wire", "pg-wire"];
 
 /// Whatever goes wrong ends the bench: a figure with an error in it is none.
 pub(crate) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -41,6 +44,7 @@ async fn main() -> ExitCode {
         println!("\n{name}");
         let measured = match name {
             "sandbox" => sandbox::figures().await,
+            "recovery" => recovery::figures().await,
             "readiness" => http::readiness().await,
             "delivery" => delivery::figures().await,
             "propagation" => propagation::figures(&sizes).await,

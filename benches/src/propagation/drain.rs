@@ -7,10 +7,10 @@ use tokio::time::{sleep, timeout};
 use super::Sizes;
 use super::contender::{APALIS, CEILING, Contender, GRAPHILE, OURS};
 use super::place::{LIMIT, Place};
-use super::table::{Goal, Table};
 use super::worker::Called;
 use super::{graphile, ours};
 use crate::Outcome;
+use crate::table::{Goal, Table};
 
 /// How often another connection looks whether all is written down, once all is handled.
 const LOOK: Duration = Duration::from_millis(1);
@@ -78,7 +78,7 @@ pub(crate) async fn figures(place: &mut Place, sizes: &Sizes, goals: &mut Vec<Go
         }
     }
     slow.print(&format!("drain {FEW} rows: the default takes one for each slot and second"), &ours);
-    let flat = super::table::in_round(more.of(&ours), less.of(&ours));
+    let flat = crate::table::in_round(more.of(&ours), less.of(&ours));
     goals.push(Goal::at_least(0.8, format!("drain {} rows, to {} rows", sizes.rows * 5, sizes.rows), flat));
     Ok(())
 }

@@ -11,9 +11,9 @@ use tokio::time::timeout;
 
 use super::place::{Database, LIMIT, Place};
 use super::queue::{PORTION, Queue};
-use super::table::{Goal, Table};
 use super::{Sizes, apalis, graphile, ours};
 use crate::Outcome;
+use crate::table::{Goal, Table};
 
 /// The columns that ours fills, as literals where they are the same in every row.
 const INSERT: &str = "INSERT INTO pending_propagations (kind, team_id, target_tier, payload)

@@ -10,8 +10,8 @@ use super::Sizes;
 use super::contender::{APALIS, Contender, GRAPHILE, OURS};
 use super::graphile;
 use super::place::Place;
-use super::table::{Goal, Table};
 use super::worker::Called;
+use crate::table::{Goal, Table};
 use crate::{Outcome, median};
 
 /// Commits of each contender in each round.

@@ -12,7 +12,6 @@ mod latency;
 mod ours;
 mod place;
 mod queue;
-mod table;
 mod worker;
 
 use crate::{Outcome, ROUNDS};

@@ -21,7 +21,7 @@ pub(super) fn backups() -> Backups {
     Backups {
         program: "sabot".into(),
         databases: vec![("records".into(), Some(include_str!("records.sql").into()))],
-        collections: [("shop.orders", 4_000), ("shop.nothing_yet", 0), ("people.members", 1_500)]
+        collections: [("shop.orders", 2_000), ("shop.nothing_yet", 0), ("people.members", 500)]
             .map(|(name, count)| (String::from(name), count))
             .to_vec(),
         jobs: vec![
@@ -41,7 +41,7 @@ pub(super) fn backups() -> Backups {
                 name: "documents".into(),
                 form: BackupForm::Mongo,
                 database: "shop".into(),
-                drill: terms(&["shop.orders=4000", "people.members"]),
+                drill: terms(&["shop.orders=2000", "people.members"]),
             },
         ],
         exempt: vec![("postgres".into(), "the server's own, empty but for what it ships".into())],
