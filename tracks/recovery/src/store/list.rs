@@ -50,7 +50,8 @@ impl Store {
         let manifests: Vec<String> =
             files.keys().filter(|name| name::artifact_of(name).is_some()).cloned().collect();
         let manifests: Vec<_> = manifests.iter().filter_map(|name| files.remove_entry(name)).collect();
-        let reads = stream::iter(manifests.iter().map(|(name, meta)| self.manifest(name, meta)));
+        let reads =
+            stream::iter(manifests).map(|(name, meta)| async move { self.manifest(&name, &meta).await });
         let read: Vec<_> = reads.buffer_unordered(AT_ONCE).try_collect().await?;
         let mut read: BTreeMap<String, Read> = read.into_iter().collect();
         let mut artifacts: Vec<_> = files
