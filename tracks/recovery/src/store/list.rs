@@ -42,7 +42,7 @@ impl Store {
         let objects = match listed {
             Ok(listed) => listed.objects,
             // A local folder that is not there; of a bucket it is merely empty.
-            Err(error) if error.is_absence() => Vec::new(),
+            Err(StoreError::Request { source: object_store::Error::NotFound { .. }, .. }) => Vec::new(),
             Err(error) => return Err(error),
         };
         let mut files: BTreeMap<String, ObjectMeta> =
@@ -50,9 +50,9 @@ impl Store {
         let manifests: Vec<String> =
             files.keys().filter(|name| name::artifact_of(name).is_some()).cloned().collect();
         let manifests: Vec<_> = manifests.iter().filter_map(|name| files.remove_entry(name)).collect();
-        // Futures and no closure that makes them: a stream of those cannot be sent to another thread.
-        let reads: Vec<_> = manifests.iter().map(|(name, meta)| self.manifest(name, meta)).collect();
-        let read: Vec<_> = stream::iter(reads).buffer_unordered(AT_ONCE).try_collect().await?;
+        let reads =
+            stream::iter(manifests).map(|(name, meta)| async move { self.manifest(&name, &meta).await });
+        let read: Vec<_> = reads.buffer_unordered(AT_ONCE).try_collect().await?;
         let mut read: BTreeMap<String, Read> = read.into_iter().collect();
         let mut artifacts: Vec<_> = files
             .into_iter()
