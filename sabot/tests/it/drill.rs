@@ -1,10 +1,12 @@
 //! `sabot drill postgres` as its users meet it: exit codes, what is shown, and that nothing is left, however it ends.
 
 use super::program::{Output, sabot};
-use super::running::{Running, folders_of, gone};
-use sabot_sandbox::postgres::{Options, SUPERUSER, Server};
+use super::running::{Running, folders_of, gone, kill};
+use sabot_sandbox::postgres::{Installation, Options, SUPERUSER, Server};
 use serde_json::Value;
-use std::path::PathBuf;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use tempfile::TempDir;
@@ -137,29 +139,68 @@ fn after_a_kill_in_any_phase_nothing_is_left() {
     }
 }
 
+/// Drills with a program of this name first on PATH, which any account may run.
+fn with_stand_in(name: &str, script: &str, args: &[&str]) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let everybody = || Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder.path(), everybody()).unwrap();
+    std::fs::write(folder.path().join(name), format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(folder.path().join(name), everybody()).unwrap();
+    // What makes a folder a server's.
+    std::os::unix::fs::symlink(bin().join("initdb"), folder.path().join("initdb")).unwrap();
+    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let program = Path::new(env!("CARGO_BIN_EXE_sabot"));
+    let mut all = vec!["drill", "postgres", "--file", dump(), "--format", "json"];
+    all.extend(args);
+    let mut running = Running::start_program(program, &all, &[("PATH", &path)]);
+    let (status, text) = running.end();
+    (status.code(), text)
+}
+
+fn bin() -> PathBuf {
+    Installation::find().unwrap().bin
+}
+
+#[test]
+fn a_restore_tool_that_loses_rows_and_exits_with_0_is_found_without_a_manifest() {
+    // It restores, and then takes a row away.
+    let script = format!(
+        "bin={}\n\"$bin/pg_restore\" \"$@\" || exit\n\
+         case \"$*\" in *--dbname=*) \"$bin/psql\" -q -d shop -c 'DELETE FROM t WHERE n = 1' ;; esac",
+        bin().display()
+    );
+    // The query in haste says nothing.
+    let (code, text) = with_stand_in("pg_restore", &script, &["--smoke", "SELECT 1"]);
+    assert_eq!(code, Some(1), "{text}");
+    let report = report(&text);
+    let problem = &report["problems"][0];
+    assert_eq!(
+        (&problem["class"], &problem["subject"]),
+        (&"content".into(), &"shop: public.t".into()),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_restore_tool_that_drops_its_errors_is_found() {
+    // It restores nothing at all into the server, says nothing, and exits with 0.
+    let script =
+        format!("case \"$*\" in *--dbname=*) exit 0 ;; esac\nexec {}/pg_restore \"$@\"", bin().display());
+    let (code, text) = with_stand_in("pg_restore", &script, &["--smoke", "SELECT 1"]);
+    assert_eq!((code, &report(&text)["problems"][0]["class"]), (Some(1), &"content".into()), "{text}");
+}
+
 #[test]
 fn a_teardown_that_is_prevented_is_seen() {
-    let folder = tempfile::tempdir().unwrap();
-    let bin = sabot_sandbox::postgres::Installation::find().unwrap().bin;
-    // First on PATH: a server that leaves a process behind which no stop reaches.
-    let stand_in =
-        format!("#!/bin/sh\n[ \"$1\" = -D ] && setsid -f sleep 30\nexec {}/postgres \"$@\"\n", bin.display());
-    let program = folder.path().join("postgres");
-    std::fs::write(&program, stand_in).unwrap();
-    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    std::fs::set_permissions(folder.path(), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-    std::os::unix::fs::symlink(bin.join("initdb"), folder.path().join("initdb")).unwrap();
-    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
-    let program = std::path::Path::new(env!("CARGO_BIN_EXE_sabot"));
-    let args = ["drill", "postgres", "--file", dump(), "--smoke", GOOD, "--format", "json"];
-    let mut running = Running::start_program(program, &args, &[("PATH", &path)]);
-    let (status, text) = running.end();
-    assert_eq!(status.code(), Some(1), "{text}");
+    // A server that leaves a process behind which no stop reaches.
+    let script = format!("[ \"$1\" = -D ] && setsid -f sleep 30\nexec {}/postgres \"$@\"", bin().display());
+    let (code, text) = with_stand_in("postgres", &script, &["--smoke", GOOD]);
+    assert_eq!(code, Some(1), "{text}");
     let report = report(&text);
     let problem = &report["problems"][0];
     assert_eq!(problem["class"], "teardown", "{text}");
     let message = problem["message"].as_str().unwrap();
     assert!(message.contains("(sleep)"), "{text}");
     let pid = message.split_whitespace().find_map(|word| word.parse().ok()).unwrap();
-    super::running::kill("-KILL", pid);
+    kill("-KILL", pid);
 }

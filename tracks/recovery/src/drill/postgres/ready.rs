@@ -8,8 +8,9 @@ use super::{LIMIT, form};
 use crate::drill::course::{Course, Stopped, with_causes};
 use crate::drill::input::saying;
 use crate::report::{Class, Phase};
-use crate::tool::{Command, Tool};
+use crate::tool::{Command, Tool, ToolError};
 use bytes::BytesMut;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -106,22 +107,51 @@ pub(super) async fn listed(
         let message = format!("its table of contents cannot be read: {}", end.messages.tail(3));
         return Err(course.stop(Class::Preflight, name, message));
     }
-    let writing =
-        command().args(["--section=pre-data", "--section=post-data", "--file=-"]).arg(&path).start().await;
-    let mut writing = writing.map_err(|error| failed(with_causes(&error)))?;
-    let (mut scanner, mut buffer) = (Scanner::default(), BytesMut::with_capacity(64 * 1024));
-    while writing.read(&mut buffer).await.map_err(|error| failed(with_causes(&error)))? > 0 {
+    let sections = ["--section=pre-data", "--section=post-data"];
+    let script = written(command().args(sections).arg("--file=-").arg(&path)).await;
+    let script = script.map_err(|error| {
+        course.stop(Class::Preflight, name, format!("its definitions cannot be read: {error}"))
+    })?;
+    let database = list.lines().find_map(|line| line.strip_prefix(";     dbname: ")).map(str::to_owned);
+    let has_rows = list.lines().any(|line| line.contains(" TABLE DATA "));
+    Ok(Ready { path, form, script, database, has_rows })
+}
+
+/// Has `pg_restore` write the rows of an archive as SQL, and counts them on the way: what was restored is compared with
+/// that where no manifest says what it should be.
+pub(super) async fn rows(course: &Course, stand: &Stand, ready: &Ready) -> BTreeMap<(String, String), u64> {
+    let read = async {
+        let tool = Tool::postgres("pg_restore", stand.major).await.map_err(|error| with_causes(&error))?;
+        let command = Command::new(&tool, LIMIT).args(["--section=data", "--file=-"]).arg(&ready.path);
+        let command =
+            stand.env().into_iter().fold(command, |command, (name, value)| command.env(name, value));
+        written(command).await
+    };
+    match read.await {
+        Ok(script) => script.rows,
+        Err(error) => {
+            let class = if is_cut(&error) { Class::Truncated } else { Class::Restore };
+            course.problem(
+                class,
+                "the rows of the dump",
+                format!("they cannot be read to their end: {error}"),
+            );
+            BTreeMap::new()
+        }
+    }
+}
+
+/// Scans the SQL that a tool writes.
+async fn written(command: Command) -> Result<Script, String> {
+    let words = |error: ToolError| with_causes(&error);
+    let mut writing = command.start().await.map_err(words)?;
+    let (mut scanner, mut buffer) = (Scanner::default(), BytesMut::with_capacity(256 * 1024));
+    while writing.read(&mut buffer).await.map_err(words)? > 0 {
         scanner.feed(&buffer);
         buffer.clear();
     }
-    let end = writing.finish().await.map_err(|error| failed(with_causes(&error)))?;
-    if !end.is_success() {
-        let message = format!("its definitions cannot be read: {}", end.messages.tail(3));
-        return Err(course.stop(Class::Preflight, name, message));
-    }
-    let database = list.lines().find_map(|line| line.strip_prefix(";     dbname: ")).map(str::to_owned);
-    let has_rows = list.lines().any(|line| line.contains(" TABLE DATA "));
-    Ok(Ready { path, form, script: scanner.finish(), database, has_rows })
+    let end = writing.finish().await.map_err(words)?;
+    if end.is_success() { Ok(scanner.finish()) } else { Err(end.messages.tail(3)) }
 }
 
 /// Runs something that unpacks, its bytes said.

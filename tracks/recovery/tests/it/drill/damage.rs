@@ -177,7 +177,7 @@ async fn a_damaged_base_backup_is_found_before_it_starts() {
     failed_by(&report, Class::Truncated);
     // One byte in the middle of some file of a table.
     let mut flipped = tar.clone();
-    let at = flipped.windows(12).position(|bytes| bytes == b"name 4000\ttab").unwrap();
+    let at = flipped.windows(13).position(|bytes| bytes == b"name 4000\ttab").unwrap();
     flipped[at] ^= 1;
     let (report, events) =
         drill_with(&of_file(&file(&folder, "flipped", &flipped)), &Options::default()).await;

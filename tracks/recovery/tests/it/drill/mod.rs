@@ -4,6 +4,7 @@ mod damage;
 mod forms;
 mod given;
 mod limits;
+mod ours;
 mod source;
 
 use sabot_recovery::drill::postgres::{self, Options};
