@@ -30,7 +30,9 @@ impl Arena for Embedded {
             }
             Need::Cluster => Some("no cluster was given".into()),
             // FerretDB in the cache serves as well; what it must not judge is for each check to say.
-            Need::Tool(name) if name == "mongod" => mongo::Installation::find().err().map(|error| error.to_string()),
+            Need::Tool(name) if name == "mongod" => {
+                mongo::Installation::find().err().map(|error| error.to_string())
+            }
             Need::Tool(name) => (!on_path(name)).then(|| format!("`{name}` is not on the PATH")),
         }
     }

@@ -41,7 +41,8 @@ async fn drill_mongo(args: DrillMongoArgs) -> Exit {
         Ok(request) => request,
         Err(exit) => return exit,
     };
-    carry_out(&args.source, |listener, stop| async move { mongo::drill(&request, listener, &stop).await }).await
+    carry_out(&args.source, |listener, stop| async move { mongo::drill(&request, listener, &stop).await })
+        .await
 }
 
 /// Listens for signals, shows how it goes, and decides the exit code from the report.

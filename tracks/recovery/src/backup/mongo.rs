@@ -75,7 +75,8 @@ pub async fn backup(
 async fn already(request: &Request) -> Result<Option<String>, BackupError> {
     let Some(due) = request.due else { return Ok(None) };
     let artifacts = request.store.artifacts(&request.job).await?;
-    let whole = artifacts.into_iter().find(|one| matches!(one.state, State::Whole(_)) && one.snapshot_at() >= due);
+    let whole =
+        artifacts.into_iter().find(|one| matches!(one.state, State::Whole(_)) && one.snapshot_at() >= due);
     Ok(whole.map(|artifact| artifact.name))
 }
 
@@ -113,13 +114,18 @@ async fn dump(
             let _ended = tell.send(error);
         }
     };
-    let streamed = stream(command, &request.store, name, MAGIC, watch, interrupted(request, deadline, told)).await;
+    let streamed =
+        stream(command, &request.store, name, MAGIC, watch, interrupted(request, deadline, told)).await;
     let streamed = streamed.map_err(|error| without_secrets(error, url))?;
     Ok((streamed, reader.finish()?))
 }
 
 /// What ends the dump early: the caller, the time, an archive that cannot be read.
-async fn interrupted(request: &Request, deadline: Instant, told: oneshot::Receiver<ArchiveError>) -> BackupError {
+async fn interrupted(
+    request: &Request,
+    deadline: Instant,
+    told: oneshot::Receiver<ArchiveError>,
+) -> BackupError {
     let damaged = async {
         match told.await {
             Ok(error) => error.into(),
@@ -150,13 +156,16 @@ fn command(tool: &Tool, url: &str, limit: Duration) -> Result<(Command, TempDir)
     let mut config = std::ffi::OsString::from("--config=");
     config.push(&path);
     let held = folder.path().to_owned();
-    let command = Command::new(tool, limit).arg(config).args(["--archive", "--gzip"]).spec(|spec| spec.folder(held));
+    let command =
+        Command::new(tool, limit).arg(config).args(["--archive", "--gzip"]).spec(|spec| spec.folder(held));
     Ok((command, folder))
 }
 
 fn without_secrets(error: BackupError, url: &str) -> BackupError {
     match error {
-        BackupError::Failed { name, how, last } => BackupError::Failed { name, how, last: url::redacted(&last, url) },
+        BackupError::Failed { name, how, last } => {
+            BackupError::Failed { name, how, last: url::redacted(&last, url) }
+        }
         other => other,
     }
 }

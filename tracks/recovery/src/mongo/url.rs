@@ -8,14 +8,17 @@ pub(crate) fn plain_address(url: &str) -> Option<String> {
     let (authority, options) = rest.split_at_checked(end)?;
     let is_tls = ["tls=true", "ssl=true"].iter().any(|option| options.contains(option));
     let hosts = authority.rsplit_once('@').map_or(authority, |(_, hosts)| hosts);
-    let first = hosts.split(',').next().filter(|first| !first.is_empty() && !first.contains('%') && !is_tls)?;
+    let first =
+        hosts.split(',').next().filter(|first| !first.is_empty() && !first.contains('%') && !is_tls)?;
     let has_port = first.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
     Some(if has_port { first.to_owned() } else { format!("{first}:27017") })
 }
 
 /// Whether it is an address of MongoDB at all.
 pub(crate) fn is_address(url: &str) -> bool {
-    ["mongodb://", "mongodb+srv://"].iter().any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
+    ["mongodb://", "mongodb+srv://"]
+        .iter()
+        .any(|scheme| url.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()))
 }
 
 /// The text without the credentials of this address, as they are written there and as they are meant.
@@ -25,7 +28,10 @@ pub(crate) fn redacted(text: &str, url: &str) -> String {
     let user = rest.get(..end).and_then(|authority| authority.rsplit_once('@')).map(|(user, _)| user);
     let Some((_, password)) = user.and_then(|user| user.split_once(':')) else { return text.to_owned() };
     let secrets = [password.to_owned(), decoded(password)];
-    secrets.iter().filter(|secret| !secret.is_empty()).fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+    secrets
+        .iter()
+        .filter(|secret| !secret.is_empty())
+        .fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
 }
 
 fn decoded(text: &str) -> String {
@@ -49,7 +55,9 @@ mod tests {
         let of = |url| plain_address(url);
         assert_eq!(of("mongodb://h").as_deref(), Some("h:27017"));
         assert_eq!(of("mongodb://u:p%40x@h:1,i:2/shop?a=b").as_deref(), Some("h:1"));
-        for other in ["mongodb+srv://h", "mongodb://h/?tls=true", "mongodb://%2Ftmp%2Fs.sock", "mongodb://", "h:1"] {
+        for other in
+            ["mongodb+srv://h", "mongodb://h/?tls=true", "mongodb://%2Ftmp%2Fs.sock", "mongodb://", "h:1"]
+        {
             assert_eq!(of(other), None, "{other}");
         }
         assert!(is_address("mongodb+srv://h") && !is_address("postgres://h") && !is_address("mongodb://"));

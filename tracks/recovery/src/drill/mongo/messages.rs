@@ -92,7 +92,8 @@ mod tests {
             "Failed: corruption found in archive; 7 is neither a valid bson length nor a archive terminator",
         ];
         let text = errors.map(|error| format!("2026-11-23T03:00:00.123+0000\t{error}")).join("\n");
-        let said = said(&format!("{text}\n2 document(s) restored successfully. 1 document(s) failed to restore.\n"));
+        let said =
+            said(&format!("{text}\n2 document(s) restored successfully. 1 document(s) failed to restore.\n"));
         assert_eq!(said.errors, errors);
         assert_eq!(said.documents, Some((2, 1)));
     }

@@ -74,7 +74,8 @@ impl Drill<'_> {
         };
         let server = course.phase(Phase::Server, self.start(&input, installation)).await?;
         let path = course.phase(Phase::Fetch, input.fetch(course, server.folder())).await?;
-        let inventory = course.phase(Phase::Preflight, preflight(course, &input, &path, server.folder())).await?;
+        let inventory =
+            course.phase(Phase::Preflight, preflight(course, &input, &path, server.folder())).await?;
         let restoring = restore::restore(course, server, &input, &path, &inventory);
         course.phase(Phase::Restore, Box::pin(restoring)).await?;
         self.restored.store(true, Ordering::SeqCst);
@@ -122,7 +123,8 @@ impl Drill<'_> {
             course.stop(Class::Preflight, "disk", format!("no temporary folder: {error}; set TMPDIR"))
         })?;
         let path = course.phase(Phase::Fetch, input.fetch(course, folder.path())).await?;
-        let inventory = course.phase(Phase::Preflight, preflight(course, input, &path, folder.path())).await?;
+        let inventory =
+            course.phase(Phase::Preflight, preflight(course, input, &path, folder.path())).await?;
         let (tables, rows) = (inventory.collections(), inventory.documents());
         let reason = "nothing was restored: it was read to its end and is whole, but `mongod` is not on the PATH, and \
                       what a real MongoDB made is not judged by FerretDB; install MongoDB's package mongodb-org-server";

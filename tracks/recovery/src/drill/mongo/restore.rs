@@ -70,7 +70,9 @@ fn judge(course: &Course, name: &str, end: &End, inventory: &Inventory) {
         }
         // Its newest releases say it even for none.
         None if end.is_success() && inventory.documents() == 0 => {}
-        None => course.problem(Class::Restore, name, "mongorestore did not say how many documents it restored"),
+        None => {
+            course.problem(Class::Restore, name, "mongorestore did not say how many documents it restored")
+        }
     }
     if !end.is_success() {
         let last = end.messages.last.clone().unwrap_or_default();

@@ -18,7 +18,8 @@ pub(super) struct Smoke {
 pub(super) fn parse(course: &Course, queries: &[String]) -> Result<Vec<Smoke>, Stopped> {
     let read = |text: &String| {
         Smoke::read(text).ok_or_else(|| {
-            let message = "write database.collection, or database.collection=MIN for at least so many documents";
+            let message =
+                "write database.collection, or database.collection=MIN for at least so many documents";
             course.stop(Class::Smoke, text, message)
         })
     };
@@ -38,7 +39,8 @@ impl Smoke {
     }
 
     pub(super) async fn ask(&self, course: &Course, server: &Server) {
-        let counted = async { server.connect(ASK_LIMIT).await?.count(&self.database, &self.collection).await };
+        let counted =
+            async { server.connect(ASK_LIMIT).await?.count(&self.database, &self.collection).await };
         let message = match counted.await {
             Ok(count) if count >= self.least => return,
             Ok(count) => format!("expected at least {} documents, observed {count}", self.least),

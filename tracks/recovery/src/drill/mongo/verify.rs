@@ -42,7 +42,8 @@ pub(super) async fn verify(
     let (tables, rows) = (restored.collections(), restored.documents());
     let mut differences = compare(expected, &restored.databases, keeps_definitions(server, manifest));
     if vouched.is_err() && rows == 0 {
-        differences.push(("the archive".to_owned(), "expected at least one document, observed none".to_owned()));
+        differences
+            .push(("the archive".to_owned(), "expected at least one document, observed none".to_owned()));
     }
     differences.extend(counts(server, &restored.databases).await);
     course.content(match vouched {
@@ -58,7 +59,8 @@ pub(super) async fn verify(
 
 /// Definitions are compared between servers of one kind: another may write the same index in other words.
 fn keeps_definitions(server: &Server, manifest: Option<&Manifest>) -> bool {
-    let was_ferretdb = manifest.is_some_and(|manifest| manifest.tools.contains_key(&Kind::FerretDb.to_string()));
+    let was_ferretdb =
+        manifest.is_some_and(|manifest| manifest.tools.contains_key(&Kind::FerretDb.to_string()));
     server.is_real_mongod() != was_ferretdb
 }
 
@@ -101,12 +103,14 @@ async fn counts(server: &Server, databases: &[Database]) -> Vec<(String, String)
 
 /// Every difference between what should be there and what is.
 fn compare(expected: &[Database], observed: &[Database], definitions: bool) -> Vec<(String, String)> {
-    let tables = |databases| by_name(databases, |database: &Database| &database.tables, |table| table.name.clone());
+    let tables =
+        |databases| by_name(databases, |database: &Database| &database.tables, |table| table.name.clone());
     let mut differences = differing(tables(expected), tables(observed), table);
     if definitions {
         let name = |database: &Database, of: &Objects| format!("{}: {}", database.name, of.class);
         let objects = |databases: &[Database]| -> BTreeMap<String, Objects> {
-            let all = databases.iter().flat_map(|database| database.objects.iter().map(move |of| (database, of)));
+            let all =
+                databases.iter().flat_map(|database| database.objects.iter().map(move |of| (database, of)));
             all.map(|(database, of)| (name(database, of), of.clone())).collect()
         };
         differences.extend(differing(objects(expected), objects(observed), definition));
@@ -141,8 +145,12 @@ fn differing<T>(
 
 fn table(expected: Option<&Table>, observed: Option<&Table>) -> Option<String> {
     match (expected, observed) {
-        (Some(expected), None) => Some(format!("expected {} documents, the collection is missing", expected.rows)),
-        (None, Some(observed)) => Some(format!("expected no such collection, observed {} documents", observed.rows)),
+        (Some(expected), None) => {
+            Some(format!("expected {} documents, the collection is missing", expected.rows))
+        }
+        (None, Some(observed)) => {
+            Some(format!("expected no such collection, observed {} documents", observed.rows))
+        }
         (Some(expected), Some(observed)) if expected.rows != observed.rows => {
             Some(format!("expected {} documents, observed {}", expected.rows, observed.rows))
         }

@@ -58,10 +58,15 @@ impl Bench {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "mongo::plays_a_role", "--nocapture"]);
         command.env("PATH", format!("{}:{path}", self.path("tools").display()));
-        command.env("TMPDIR", self.path("tmp")).env(ROLE, role).env(FOLDER, self.0.path()).env(SUBJECT, subject);
+        command
+            .env("TMPDIR", self.path("tmp"))
+            .env(ROLE, role)
+            .env(FOLDER, self.0.path())
+            .env(SUBJECT, subject);
         let output = command.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        let left: Vec<_> = std::fs::read_dir(self.path("tmp")).unwrap().flatten().map(|entry| entry.path()).collect();
+        let left: Vec<_> =
+            std::fs::read_dir(self.path("tmp")).unwrap().flatten().map(|entry| entry.path()).collect();
         assert_eq!(left, Vec::<PathBuf>::new(), "something is left after {role} {subject}");
         std::fs::read_to_string(self.path("answer")).unwrap()
     }
@@ -77,7 +82,10 @@ impl Bench {
     /// What is in the store, manifests aside.
     fn stored(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.path("store").join(JOB)).into_iter().flatten();
-        entries.map(|entry| entry.unwrap().path()).filter(|path| !path.to_string_lossy().ends_with(".json")).collect()
+        entries
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| !path.to_string_lossy().ends_with(".json"))
+            .collect()
     }
 
     fn artifact(&self, manifest: &Manifest) -> PathBuf {
@@ -97,8 +105,10 @@ impl Bench {
 async fn plays_a_role() {
     let Ok(role) = std::env::var(ROLE) else { return };
     let folder = PathBuf::from(std::env::var_os(FOLDER).unwrap());
-    let (subject, store) = (std::env::var(SUBJECT).unwrap(), Store::open(folder.join("store").to_str().unwrap()).unwrap());
-    let answer = if role == "back up" { back_up(&subject, store).await } else { drill_it(&subject, store).await };
+    let (subject, store) =
+        (std::env::var(SUBJECT).unwrap(), Store::open(folder.join("store").to_str().unwrap()).unwrap());
+    let answer =
+        if role == "back up" { back_up(&subject, store).await } else { drill_it(&subject, store).await };
     std::fs::write(folder.join("answer"), answer).unwrap();
 }
 
@@ -143,7 +153,10 @@ async fn source() -> Server {
     for (database, collection, count) in [("shop", "shoes", 3_000), ("blog", "posts", 40)] {
         for start in (0..count).step_by(500) {
             let array = (start..count.min(start + 500)).fold(Writer::default(), |array, id| {
-                let size = Writer::default().int32("eu", 36 + id % 12).string("note", "half a size too small").finish();
+                let size = Writer::default()
+                    .int32("eu", 36 + id % 12)
+                    .string("note", "half a size too small")
+                    .finish();
                 let document = Writer::default().int32("_id", id).string("name", &format!("shoe № {id}"));
                 let document = document.bool("left", id % 2 == 0).int64("sold", i64::from(id) << 33);
                 array.document(&(id - start).to_string(), &document.document("size", &size).finish())
@@ -174,12 +187,16 @@ async fn a_backup_drills_green_and_what_differs_is_found() {
     let manifest = bench.back_up(&source);
     assert!(manifest.tools.contains_key(&source.installation().kind.to_string()), "{:?}", manifest.tools);
     let Content::Yes { databases, .. } = &manifest.content else { panic!("no content") };
-    let rows: Vec<_> = databases.iter().flat_map(|of| &of.tables).map(|of| (of.name.as_str(), of.rows)).collect();
+    let rows: Vec<_> =
+        databases.iter().flat_map(|of| &of.tables).map(|of| (of.name.as_str(), of.rows)).collect();
     assert_eq!(rows, [("blog.posts", 40), ("shop.none", 0), ("shop.shoes", 3_000)]);
 
     let report = bench.drill("shop shop.shoes=3000 blog.posts");
     assert_eq!(report.problems, []);
-    assert_eq!((report.outcome, &report.content), (Outcome::Passed, &Verified::Equal { tables: 3, rows: 3_040 }));
+    assert_eq!(
+        (report.outcome, &report.content),
+        (Outcome::Passed, &Verified::Equal { tables: 3, rows: 3_040 })
+    );
     assert!(report.rto_seconds.is_some() && report.rpo_seconds.is_some() && report.phases.len() == 7);
 
     let report = bench.drill("shop shop.shoes=3001");
@@ -188,7 +205,11 @@ async fn a_backup_drills_green_and_what_differs_is_found() {
     for (what, restore, class) in [
         ("loses a document of each collection", "export LOSE=1", Class::Content),
         ("says that documents failed", "export FAIL=3", Class::Restore),
-        ("says an error and ends well", "echo 'continuing through error: E11000 duplicate key' >&2", Class::Restore),
+        (
+            "says an error and ends well",
+            "echo 'continuing through error: E11000 duplicate key' >&2",
+            Class::Restore,
+        ),
         ("fails", "echo 'Failed: no reason' >&2; exit 1", Class::Restore),
         ("does nothing and ends well", "exit 0", Class::Restore),
     ] {
@@ -220,7 +241,8 @@ async fn a_damaged_artifact_is_found_with_and_without_its_manifest() {
         bytes[at] ^= 4;
         bytes
     };
-    let mut damaged: Vec<(String, Vec<u8>)> = vec![("empty".into(), Vec::new()), ("another".into(), b"PGDMP\x01".to_vec())];
+    let mut damaged: Vec<(String, Vec<u8>)> =
+        vec![("empty".into(), Vec::new()), ("another".into(), b"PGDMP\x01".to_vec())];
     for part in [1, 2, 5, 8, 9] {
         damaged.push((format!("cut at {part}0 %"), whole[..whole.len() * part / 10].to_vec()));
         damaged.push((format!("a bit flipped at {part}0 %"), flipped(whole.len() * part / 10)));
@@ -229,7 +251,11 @@ async fn a_damaged_artifact_is_found_with_and_without_its_manifest() {
     for (what, bytes) in &damaged {
         std::fs::write(&path, bytes).unwrap();
         let report = bench.drill(JOB);
-        assert_eq!((report.outcome, classes(&report)), (Outcome::Failed, vec![Class::Hash]), "{what}: {report:?}");
+        assert_eq!(
+            (report.outcome, classes(&report)),
+            (Outcome::Failed, vec![Class::Hash]),
+            "{what}: {report:?}"
+        );
         let foreign = bench.path("foreign");
         std::fs::write(&foreign, bytes).unwrap();
         let report = bench.drill(foreign.to_str().unwrap());
@@ -239,6 +265,10 @@ async fn a_damaged_artifact_is_found_with_and_without_its_manifest() {
     }
     // Two whole artifacts, each with the other's manifest.
     std::fs::write(&path, &whole).unwrap();
+    let mut connection = source.connect(Duration::from_secs(60)).await.unwrap();
+    let array = Writer::default().document("0", &Writer::default().int32("_id", -1).finish()).finish();
+    let insert = Writer::default().string("insert", "posts").array("documents", &array);
+    connection.command("insert", "blog", insert).await.unwrap();
     let other = bench.back_up(&source);
     bench.rewrite(&Manifest { artifact: other.artifact.clone(), ..manifest.clone() }, |_| {});
     assert_eq!(classes(&bench.drill(JOB)), [Class::Hash]);
@@ -270,7 +300,7 @@ async fn an_interrupted_backup_leaves_nothing_and_tells_no_password() {
         return;
     }
     let (bench, source) = (Bench::new(), source().await);
-    let half = "printf '\\037\\213half of it'; echo \"args: $*\" >&2; cat \"${1#--config=}\" >&2; exit 1";
+    let half = "printf '\\037\\213'; echo \"args: $*\" >&2; cat \"${1#--config=}\" >&2; exit 1";
     bench.tools(half, "");
     let url = source.url().replace("mongodb://", "mongodb://me:s3cret@");
     let error = bench.play("back up", &url);

@@ -36,7 +36,9 @@ pub(crate) fn write(folder: &Path, dump: &str, restore: &str) {
 async fn plays_a_tool() {
     let Ok(tool) = std::env::var(TOOL) else { return };
     let args = std::env::var(ARGS).unwrap();
-    let value = |name: &str| args.lines().find_map(|arg| arg.strip_prefix(name)?.strip_prefix('=').map(str::to_owned));
+    let value = |name: &str| {
+        args.lines().find_map(|arg| arg.strip_prefix(name)?.strip_prefix('=').map(str::to_owned))
+    };
     let url = value("--uri").unwrap_or_else(|| {
         let config = std::fs::read_to_string(value("--config").unwrap()).unwrap();
         serde_json::from_str(config.strip_prefix("uri: ").unwrap()).unwrap()
@@ -53,7 +55,9 @@ async fn plays_a_tool() {
         let lost = usize::from(std::env::var("LOSE").is_ok());
         let failed: usize = std::env::var("FAIL").map_or(0, |fail| fail.parse().unwrap());
         let restored = restore(&mut connection, Path::new(&value("--archive").unwrap()), lost).await;
-        eprintln!("2026-11-23T03:00:00.123+0000\t{restored} document(s) restored successfully. {failed} document(s) failed to restore.");
+        eprintln!(
+            "2026-11-23T03:00:00.123+0000\t{restored} document(s) restored successfully. {failed} document(s) failed to restore."
+        );
     }
 }
 
@@ -90,13 +94,13 @@ async fn dump(connection: &mut Connection) -> Archive {
         for name in listed.iter().map(|collection| text(collection, "name")) {
             let indexes = batch(connection, &database, Writer::default().string("listIndexes", &name)).await;
             let indexes: Vec<_> = indexes.iter().map(|index| index_json(index)).collect();
-            let metadata = format!(r#"{{"options":{{}},"indexes":[{}],"type":"collection"}}"#, indexes.join(","));
+            let metadata =
+                format!(r#"{{"options":{{}},"indexes":[{}],"type":"collection"}}"#, indexes.join(","));
             collections.push((database.clone(), name, metadata));
         }
     }
-    let announced: Vec<_> =
-        collections.iter().map(|(database, name, metadata)| (database.as_str(), name.as_str(), metadata.as_str()));
-    let mut archive = Archive::of(&version, &announced.collect::<Vec<_>>());
+    let announced = collections.iter().map(|(database, name, metadata)| (&**database, &**name, &**metadata));
+    let mut archive = Archive::of(&version, &announced.collect::<Vec<(&str, &str, &str)>>());
     for (database, name, _) in &collections {
         let find = Writer::default().string("find", name).int32("batchSize", 100_000);
         let found = batch(connection, database, find).await;
@@ -126,8 +130,14 @@ async fn restore(connection: &mut Connection, path: &Path, lost: usize) -> usize
         connection.command("create", &database, create).await.unwrap();
         let metadata: serde_json::Value = serde_json::from_str(&text(collection, "metadata")).unwrap();
         for index in metadata["indexes"].as_array().unwrap().iter().filter(|index| index["name"] != "_id_") {
-            let key = index["key"].as_object().unwrap().keys().fold(Writer::default(), |key, field| key.int32(field, 1));
-            let index = Writer::default().document("key", &key.finish()).string("name", index["name"].as_str().unwrap());
+            let key = index["key"]
+                .as_object()
+                .unwrap()
+                .keys()
+                .fold(Writer::default(), |key, field| key.int32(field, 1));
+            let index = Writer::default()
+                .document("key", &key.finish())
+                .string("name", index["name"].as_str().unwrap());
             let indexes = Writer::default().document("0", &index.finish()).finish();
             let create = Writer::default().string("createIndexes", &name).array("indexes", &indexes);
             connection.command("createIndexes", &database, create).await.unwrap();
@@ -139,9 +149,10 @@ async fn restore(connection: &mut Connection, path: &Path, lost: usize) -> usize
         let documents = &block[1..];
         restored += documents.len();
         for some in documents[..documents.len().saturating_sub(lost)].chunks(500) {
-            let array = some.iter().enumerate().fold(Writer::default(), |array, (at, document)| {
-                array.document(&at.to_string(), document)
-            });
+            let array = some
+                .iter()
+                .enumerate()
+                .fold(Writer::default(), |array, (at, document)| array.document(&at.to_string(), document));
             let insert = Writer::default().string("insert", &name).array("documents", &array.finish());
             connection.command("insert", &database, insert).await.unwrap();
         }
