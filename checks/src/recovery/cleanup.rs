@@ -181,6 +181,10 @@ async fn signalled(
     }
     let traces = drill.traces();
     drill.signal(signal)?;
+    drill.exited().await?;
+    let within = if code.is_some() { AT_ONCE } else { ORPHANED };
+    // Before its input ends, on which what it may have left waits.
+    let left = traces.left(within).await;
     let ended = drill.end().await?;
     let whose = format!("a drill ended by {name} in {phase}");
     cx.examined(1);
@@ -188,8 +192,6 @@ async fn signalled(
         let expected = code.map(|code| format!("exit code {code}")).unwrap_or_default();
         cx.find(Finding::new(whose.clone(), expected, ended.told()));
     }
-    let within = if code.is_some() { AT_ONCE } else { ORPHANED };
-    let left = traces.left(within).await;
     if !left.is_empty() {
         let finding = Finding::new(
             format!("{whose}, {within:?} later"),

@@ -187,14 +187,18 @@ impl Drill {
         rustix::process::kill_process(pid, signal).context("sending a signal to a drill")
     }
 
+    /// Awaits the end of the process itself: whatever it leaves behind may still hold its output open, and its input.
+    pub(super) async fn exited(&mut self) -> Judgement<ExitStatus> {
+        let late = |_| CannotTell::new(format!("a drill did not end within {PATIENCE:?}"));
+        let status = timeout_at(self.deadline, self.child.wait()).await.map_err(late)?;
+        status.context("awaiting the end of a drill")
+    }
+
     /// Lets a held server go, and awaits the end.
     pub(super) async fn end(mut self) -> Judgement<Ended> {
         drop(self.child.stdin.take());
         while self.until(|_| false).await?.is_some() {}
-        let late =
-            |_| CannotTell::new(format!("a drill closed its output and did not end within {PATIENCE:?}"));
-        let status = timeout_at(self.deadline, self.child.wait()).await.map_err(late)?;
-        let status = status.context("awaiting the end of a drill")?;
+        let status = self.exited().await?;
         let said = timeout_at(self.deadline, self.said).await.ok().and_then(Result::ok).unwrap_or_default();
         Ok(Ended { status, said, events: self.events })
     }

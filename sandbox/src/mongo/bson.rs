@@ -39,7 +39,6 @@ impl Value<'_> {
         match *self {
             Self::Int32(number) => Some(number.into()),
             Self::Int64(number) => Some(number),
-            #[expect(clippy::cast_possible_truncation, reason = "compared with what it was")]
             Self::Double(number) => Some(number as i64).filter(|whole| *whole as f64 == number),
             _ => None,
         }
@@ -92,7 +91,11 @@ impl<'a> Fields<'a> {
             0x02 => Value::String(string(rest)?),
             0x03 => Value::Document(embedded(rest)?),
             0x04 => Value::Array(embedded(rest)?),
-            0x08 => Value::Bool(take(rest, 1)? == [1]),
+            0x08 => match take(rest, 1)? {
+                [0] => Value::Bool(false),
+                [1] => Value::Bool(true),
+                _ => return Err(Malformed),
+            },
             0x10 => Value::Int32(i32::from_le_bytes(array(rest)?)),
             0x12 => Value::Int64(i64::from_le_bytes(array(rest)?)),
             other => {

@@ -5,8 +5,6 @@ const POLYNOMIAL: u64 = 0xC96C_5795_D787_0F42;
 /// `TABLES[n][b]`: what byte `b` adds to the sum when `n` more bytes follow it.
 static TABLES: [[u64; 256]; 8] = tables();
 
-#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses what lies outside")]
-#[expect(clippy::cast_possible_truncation, reason = "a byte is meant")]
 const fn tables() -> [[u64; 256]; 8] {
     let mut tables = [[0; 256]; 8];
     let mut byte = 0;

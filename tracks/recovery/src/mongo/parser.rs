@@ -207,11 +207,15 @@ impl Parser {
             return Err(self.corrupt("a header without EOF and CRC".to_owned()));
         };
         let damaged = self.corrupt("a block of a collection that has ended".to_owned());
+        let damaged_header = self.corrupt("a block that begins with a sum".to_owned());
         let Some(collection) = self.collections.get_mut(index) else { return Err(damaged) };
         if collection.state == State::Closed {
             return Err(damaged);
         }
         if !ends {
+            if stated != 0 {
+                return Err(damaged_header);
+            }
             collection.state = State::Open;
             self.stage = Stage::Documents(index);
             return Ok(());

@@ -42,7 +42,7 @@ impl Store {
         let objects = match listed {
             Ok(listed) => listed.objects,
             // A local folder that is not there; of a bucket it is merely empty.
-            Err(StoreError::Request { source: object_store::Error::NotFound { .. }, .. }) => Vec::new(),
+            Err(error) if error.is_absence() => Vec::new(),
             Err(error) => return Err(error),
         };
         let mut files: BTreeMap<String, ObjectMeta> =

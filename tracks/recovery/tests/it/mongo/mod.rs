@@ -265,6 +265,10 @@ async fn a_damaged_artifact_is_found_with_and_without_its_manifest() {
     }
     // Two whole artifacts, each with the other's manifest.
     std::fs::write(&path, &whole).unwrap();
+    let mut connection = source.connect(Duration::from_secs(60)).await.unwrap();
+    let array = Writer::default().document("0", &Writer::default().int32("_id", -1).finish()).finish();
+    let insert = Writer::default().string("insert", "posts").array("documents", &array);
+    connection.command("insert", "blog", insert).await.unwrap();
     let other = bench.back_up(&source);
     bench.rewrite(&Manifest { artifact: other.artifact.clone(), ..manifest.clone() }, |_| {});
     assert_eq!(classes(&bench.drill(JOB)), [Class::Hash]);
@@ -296,7 +300,7 @@ async fn an_interrupted_backup_leaves_nothing_and_tells_no_password() {
         return;
     }
     let (bench, source) = (Bench::new(), source().await);
-    let half = "printf '\\037\\213half of it'; echo \"args: $*\" >&2; cat \"${1#--config=}\" >&2; exit 1";
+    let half = "printf '\\037\\213'; echo \"args: $*\" >&2; cat \"${1#--config=}\" >&2; exit 1";
     bench.tools(half, "");
     let url = source.url().replace("mongodb://", "mongodb://me:s3cret@");
     let error = bench.play("back up", &url);

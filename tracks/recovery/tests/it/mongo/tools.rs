@@ -99,10 +99,8 @@ async fn dump(connection: &mut Connection) -> Archive {
             collections.push((database.clone(), name, metadata));
         }
     }
-    let announced = collections
-        .iter()
-        .map(|(database, name, metadata)| (database.as_str(), name.as_str(), metadata.as_str()));
-    let mut archive = Archive::of(&version, &announced.collect::<Vec<_>>());
+    let announced = collections.iter().map(|(database, name, metadata)| (&**database, &**name, &**metadata));
+    let mut archive = Archive::of(&version, &announced.collect::<Vec<(&str, &str, &str)>>());
     for (database, name, _) in &collections {
         let find = Writer::default().string("find", name).int32("batchSize", 100_000);
         let found = batch(connection, database, find).await;
