@@ -57,8 +57,8 @@ fn names() -> BTreeSet<String> {
 }
 
 /// Words so common that they mean other things too: readiness renames a field to `error`, SQL comes in `raw` form, a report
-/// says that a row is `applied`.
-const COMMON: [&str; 4] = ["applied", "error", "events", "raw"];
+/// says that a row is `applied`, a dependency is `critical`.
+const COMMON: [&str; 5] = ["applied", "critical", "error", "events", "raw"];
 
 /// Every name in the description of delivery.
 fn delivery_names(delivery: &Delivery) -> Vec<String> {
@@ -144,7 +144,7 @@ fn recovery_names(recovery: &Recovery) -> Vec<String> {
         [&alerts.warning.severity, &alerts.critical.severity].to_vec(),
         alerts.labels.iter().flat_map(|(name, value)| [name, value]).collect(),
     ];
-    single.concat().into_iter().cloned().collect()
+    single.concat().into_iter().filter(|name| !COMMON.contains(&name.as_str())).cloned().collect()
 }
 
 /// The contents of every plain string literal of a source file, its tests and comments left out.

@@ -40,7 +40,7 @@ pub(in super::super) fn check() -> Check<Lane> {
         needs: &[Need::Files],
         registry_walk: true,
         sharing: Sharing::Lane,
-        deadline: Duration::from_secs(40),
+        deadline: Duration::from_secs(100),
         no_cause: None,
         judge: |cx| Box::pin(judge(cx)),
     }

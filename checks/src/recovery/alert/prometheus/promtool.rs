@@ -14,8 +14,8 @@ use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::Command;
 
-/// It takes a second; a machine with much to do, thirty times that.
-const LIMIT: Duration = Duration::from_secs(30);
+/// It takes half a second; a machine with much to do, a hundred times that, for it syncs what it writes to the disk.
+const LIMIT: Duration = Duration::from_secs(90);
 
 /// Prometheus forgets a sample after five minutes.
 const SAMPLED: usize = 300;

@@ -2,16 +2,16 @@
 
 use super::{Labels, NAME, Sample, Untold, Value, World, evaluate};
 
-/// `age{job="a",zone="x"} 10`, `age{job="b",zone="x"} 30`, `limit{job="a"} 20`, `limit{job="b"} 20`.
+/// `age{task="a",zone="x"} 10`, `age{task="b",zone="x"} 30`, `limit{task="a"} 20`, `limit{task="b"} 20`.
 struct Few;
 
 impl World for Few {
     fn samples(&self, name: &str, _: f64) -> Vec<Sample> {
         let all = [
-            ("age", [("job", "a"), ("zone", "x")].as_slice(), 10.0),
-            ("age", &[("job", "b"), ("zone", "x")], 30.0),
-            ("limit", &[("job", "a")], 20.0),
-            ("limit", &[("job", "b")], 20.0),
+            ("age", [("task", "a"), ("zone", "x")].as_slice(), 10.0),
+            ("age", &[("task", "b"), ("zone", "x")], 30.0),
+            ("limit", &[("task", "a")], 20.0),
+            ("limit", &[("task", "b")], 20.0),
         ];
         let named = all.into_iter().filter(|(metric, ..)| *metric == name);
         let labelled = named.map(|(metric, labels, value)| {
@@ -51,28 +51,28 @@ fn each_part_of_the_subset_comes_to_what_prometheus_says() {
         ("-time()", "-1000"),
         ("1 > bool 2", "0"),
         ("vector(7)", "{} 7"),
-        ("scalar(age{job=\"a\"})", "10"),
+        ("scalar(age{task=\"a\"})", "10"),
         ("scalar(age)", "NaN"),
-        ("abs(age - 20)", "{job=a,zone=x} 10; {job=b,zone=x} 10"),
-        ("age", "age{job=a,zone=x} 10; age{job=b,zone=x} 30"),
-        ("{__name__=\"age\",job!=\"a\"}", "age{job=b,zone=x} 30"),
-        ("age{job=~\"a|c\",none=\"\"}", "age{job=a,zone=x} 10"),
-        ("time() - age > 980", "{job=a,zone=x} 990"),
-        ("980 < time() - age", "{job=a,zone=x} 990"),
-        ("age > 20", "age{job=b,zone=x} 30"),
-        ("age > bool 20", "{job=a,zone=x} 0; {job=b,zone=x} 1"),
-        ("age > on(job) limit", "{job=b} 30"),
-        ("age - ignoring(zone) limit", "{job=a} -10; {job=b} 10"),
+        ("abs(age - 20)", "{task=a,zone=x} 10; {task=b,zone=x} 10"),
+        ("age", "age{task=a,zone=x} 10; age{task=b,zone=x} 30"),
+        ("{__name__=\"age\",task!=\"a\"}", "age{task=b,zone=x} 30"),
+        ("age{task=~\"a|c\",none=\"\"}", "age{task=a,zone=x} 10"),
+        ("time() - age > 980", "{task=a,zone=x} 990"),
+        ("980 < time() - age", "{task=a,zone=x} 990"),
+        ("age > 20", "age{task=b,zone=x} 30"),
+        ("age > bool 20", "{task=a,zone=x} 0; {task=b,zone=x} 1"),
+        ("age > on(task) limit", "{task=b} 30"),
+        ("age - ignoring(zone) limit", "{task=a} -10; {task=b} 10"),
         ("age > limit", ""),
-        ("age and on(job) (limit == 20)", "age{job=a,zone=x} 10; age{job=b,zone=x} 30"),
-        ("age unless on(job) limit{job=\"a\"}", "age{job=b,zone=x} 30"),
-        ("age{job=\"a\"} or age", "age{job=a,zone=x} 10; age{job=b,zone=x} 30"),
-        ("age{job=\"none\"} or absent(age{job=\"none\"})", "{job=none} 1"),
+        ("age and on(task) (limit == 20)", "age{task=a,zone=x} 10; age{task=b,zone=x} 30"),
+        ("age unless on(task) limit{task=\"a\"}", "age{task=b,zone=x} 30"),
+        ("age{task=\"a\"} or age", "age{task=a,zone=x} 10; age{task=b,zone=x} 30"),
+        ("age{task=\"none\"} or absent(age{task=\"none\"})", "{task=none} 1"),
         ("absent(age)", ""),
         ("absent(gone)", "{} 1"),
         ("max(age)", "{} 30"),
         ("min by (zone) (age)", "{zone=x} 10"),
-        ("sum without (job) (age)", "{zone=x} 40"),
+        ("sum without (task) (age)", "{zone=x} 40"),
         ("count(age) + avg(age) * group(age)", "{} 22"),
         ("max(gone)", ""),
     ] {
@@ -85,7 +85,7 @@ fn what_lies_outside_is_named_and_never_guessed() {
     for (expr, named) in [
         ("max_over_time(age[5m])", "the function `max_over_time`"),
         ("age offset 5m", "`offset`"),
-        ("age * on(job) group_left limit", "`group_left`"),
+        ("age * on(task) group_left limit", "`group_left`"),
         ("topk(1, age)", "the aggregation `topk`"),
         ("absent_over_time(age[1h])", "the function `absent_over_time`"),
         ("max(age) atan2 limit", "`atan2`"),
@@ -96,6 +96,6 @@ fn what_lies_outside_is_named_and_never_guessed() {
             "{expr}: {error}"
         );
     }
-    assert!(matches!(value("age > on(zone) limit{job=\"a\"}"), Ok(Value::Vector(none)) if none.is_empty()));
+    assert!(matches!(value("age > on(zone) limit{task=\"a\"}"), Ok(Value::Vector(none)) if none.is_empty()));
     assert!(matches!(value("age > on(zone) age"), Err(Untold::Refused(_))));
 }
