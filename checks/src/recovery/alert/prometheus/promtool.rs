@@ -71,6 +71,9 @@ fn mark(class: usize, question: usize, crier: usize) -> String {
 /// What is asked at once.
 struct Asked<'a>(&'a [Class<'a>]);
 
+/// The numbers of a class and of its question, and the question.
+type Place<'a> = (usize, usize, &'a Question);
+
 impl<'a> Asked<'a> {
     /// Every class and question, by their numbers.
     fn questions(&self) -> impl Iterator<Item = (usize, usize, &'a Question)> {
@@ -93,7 +96,7 @@ impl<'a> Asked<'a> {
         let alerts = self.0.iter().flat_map(|class| &class.criers).flatten();
         let files: BTreeSet<_> = alerts.filter_map(|alert| alert.path.as_ref()).collect();
         // Each test costs promtool a database of its own: one for all questions to the same scenario.
-        let mut scenarios: Vec<(&Scenario, Vec<(usize, usize, &Question)>)> = Vec::new();
+        let mut scenarios: Vec<(&Scenario, Vec<Place<'_>>)> = Vec::new();
         for asked in self.questions() {
             match scenarios.iter_mut().find(|(scenario, _)| **scenario == asked.2.scenario) {
                 Some((_, questions)) => questions.push(asked),
