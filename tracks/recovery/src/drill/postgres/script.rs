@@ -125,7 +125,7 @@ impl Scanner {
     /// that looks the same; that costs a role that nobody needs.
     fn statement(&mut self, line: &str) {
         if let Some(rest) = line.strip_prefix("COPY ") {
-            if let Some((table, _)) = rest.strip_suffix(" FROM stdin;").map(|rest| split_columns(rest)) {
+            if let Some((table, _)) = rest.strip_suffix(" FROM stdin;").map(split_columns) {
                 self.copying = Some((table.to_owned(), 0));
             }
         } else if let Some(rest) = line.strip_prefix("-- Dumped from database version ") {
