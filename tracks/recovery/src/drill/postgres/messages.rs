@@ -139,9 +139,8 @@ impl Fresh {
                 "the server has this role from the start: its superuser, or an owner made beforehand",
             );
         }
-        if of_role("DROP ROLE ") == Some(true) && error.contains("cannot be dropped")
-            || of_role("DROP ROLE ") == Some(true) && error.starts_with("cannot drop role")
-        {
+        let kept = error.contains("cannot be dropped") || error.starts_with("cannot drop role");
+        if kept && of_role("DROP ROLE ") == Some(true) {
             return Some("the server's own superuser stays; the dump makes it anew only to find it there");
         }
         if statement.starts_with("DROP ") && error.ends_with("does not exist") {

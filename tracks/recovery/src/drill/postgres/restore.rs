@@ -1,7 +1,7 @@
 //! The restore of a dump: the right tool, all that it says, and what its end is worth.
 
 use super::feed::Feed;
-use super::form::{Form, Packing};
+use super::form::Form;
 use super::messages::{Fresh, Said, of_pg_restore, of_psql};
 use super::ready::{Ready, is_cut};
 use super::script::Script;
@@ -191,11 +191,9 @@ pub(super) fn needs_own_server(form: Form, script: &Script) -> Option<&'static s
         Form::Base(_) | Form::BaseFolder => {
             Some("a base backup is a whole server; it is drilled in a sandbox of our own")
         }
-        Form::Plain(Packing::None | Packing::Gzip | Packing::Zstd) if script.cluster || script.leaves => {
-            Some(
-                "the dump changes roles and databases of the whole server; it is drilled in a sandbox of our own",
-            )
-        }
+        Form::Plain(_) if script.cluster || script.leaves => Some(
+            "the dump changes roles and databases of the whole server; it is drilled in a sandbox of our own",
+        ),
         _ => None,
     }
 }

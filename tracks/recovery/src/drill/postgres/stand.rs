@@ -67,13 +67,13 @@ impl Driller {
     }
 
     /// Makes the role, and a database for it.
-    pub(super) async fn move_in(self, server: Server, id: String) -> Result<Stand, (Server, String)> {
+    pub(super) async fn move_in(self, server: Server, id: String) -> Result<Stand, Box<(Server, String)>> {
         match self.make(&server).await {
             Ok(config) => {
                 let major = server.installation().version.major;
                 Ok(Stand { kind: Kind::Own(Box::new(server)), config, maintenance: self.name, major, id })
             }
-            Err(error) => Err((server, error)),
+            Err(error) => Err(Box::new((server, error))),
         }
     }
 

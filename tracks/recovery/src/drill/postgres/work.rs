@@ -197,7 +197,8 @@ impl<'a> Drill<'a> {
             .map_err(|error| failed(server_words(&error)))?;
             match driller.move_in(server, id).await {
                 Ok(stand) => stand,
-                Err((server, error)) => {
+                Err(failure) => {
+                    let (server, error) = *failure;
                     server.stop().await;
                     return Err(failed(error));
                 }
