@@ -4,6 +4,7 @@ use super::BackupError;
 use crate::store::{Store, Stored, Upload};
 use crate::tool::{Command, End, Running};
 use bytes::BytesMut;
+use futures_util::FutureExt as _;
 use std::future::Future;
 
 /// How much is read at once, in bytes.
@@ -49,9 +50,10 @@ pub async fn stream(
         Err(error) => return Err(abandon(upload, error.into()).await),
     };
     let mut first = Vec::new();
+    tokio::pin!(interrupted);
     let pumped = tokio::select! {
         biased;
-        error = interrupted => Err(error),
+        error = &mut interrupted => Err(error),
         pumped = pump(&mut running, &mut upload, magic, &mut first, &mut watch) => pumped,
     };
     if let Err(error) = pumped {
@@ -63,6 +65,10 @@ pub async fn stream(
         Ok(end) => end,
         Err(error) => return Err(abandon(upload, error).await),
     };
+    // The last pieces may have interrupted it as well: then it gets no name.
+    if let Some(error) = interrupted.now_or_never() {
+        return Err(abandon(upload, error).await);
+    }
     Ok(Streamed { stored: upload.finish().await?, end })
 }
 

@@ -160,6 +160,9 @@ fn the_order_of_documents_does_not_matter_and_everything_else_does() {
     twice[5] = twice[4].clone();
     let mut both_twice = shoes(6);
     (both_twice[4], both_twice[5]) = (both_twice[0].clone(), both_twice[0].clone());
+    // An exclusive or of all would take these for the same.
+    let pair = |id| [shoe(id, "left"), shoe(id, "left")];
+    assert_ne!(with(&pair(1)), with(&pair(2)), "pairs");
     for (what, documents) in [
         ("changed", changed),
         ("lost", shoes(5)),
