@@ -71,12 +71,8 @@ impl Site {
 
     /// Fills the folder: data, socket folder, authentication.
     pub(super) async fn furnish(&self, template: Template) -> Result<(), Error> {
-        let (to, owner) = (self.data(), self.account.clone());
-        tokio::task::spawn_blocking(move || copy::tree(&template.data, &to, owner.as_ref()))
-            .await
-            .map_err(io::Error::other)
-            .and_then(|copied| copied)
-            .map_err(Error::folder(self.data()))?;
+        let copied = copy::tree(template.data, self.data(), self.account.clone()).await;
+        copied.map_err(Error::folder(self.data()))?;
         self.shut()
     }
 

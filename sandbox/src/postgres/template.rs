@@ -113,12 +113,9 @@ async fn initdb(
         return Err(Error::Initdb { exit, output: printed });
     }
     let (from, to) = (folder.join("data"), draft.join("data"));
-    let copied = tokio::task::spawn_blocking(move || copy::tree(&from, &to, None)).await;
+    let copied = copy::tree(from, to, None).await;
     leash.stop().await;
-    copied
-        .map_err(io::Error::other)
-        .and_then(|copied| copied)
-        .map_err(|source| Error::Cache { folder: draft.to_owned(), source })
+    copied.map_err(|source| Error::Cache { folder: draft.to_owned(), source })
 }
 
 /// `initdb` on a leash that holds the folder too, and the file that it prints to.

@@ -53,7 +53,7 @@ pub(super) fn backups() -> Backups {
             every_env: "SABOT_BACKUP_EVERY".into(),
             limit_env: "SABOT_BACKUP_LIMIT".into(),
             lock: "/* backup lock */".into(),
-            locks: ("pg_try_advisory_lock($1)".into(), "$1::bigint IS NOT NULL".into()),
+            locks: ("pg_try_advisory_lock($1)".into(), "$1 IS NOT NULL".into()),
         }),
     }
 }
