@@ -84,7 +84,7 @@ fn bounds(condition: &Condition) -> Vec<Finding> {
         .collect();
     let window = signal.aggregation_window.unwrap_or(DEFAULT_WINDOW);
     if let Some(slide) =
-        signal.slide_by.filter(|slide| *slide == 0 || *slide >= window || window % slide != 0)
+        signal.slide_by.filter(|slide| *slide == 0 || *slide >= window || !window.is_multiple_of(*slide))
     {
         findings.push(refused(
             "signal.slideBy",

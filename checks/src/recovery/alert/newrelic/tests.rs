@@ -98,17 +98,22 @@ fn the_age_form_is_verified_alone_in_a_list_or_within_what_it_is_sent_in() {
     }
 }
 
+/// A changed condition, and what is said of it.
+type Row = (Vec<(&'static str, Value)>, &'static str);
+
+fn each_is_found(rows: Vec<Row>) {
+    for (changes, found) in rows {
+        let (findings, untold) = judged(&with(age(), &changes));
+        let told =
+            |finding: &Finding| format!("{}: {}: {}", finding.subject, finding.expected, finding.observed);
+        assert!(findings.iter().any(|finding| told(finding).contains(found)), "{changes:?}: {findings:#?}");
+        assert!(untold.is_empty(), "{changes:?}: {untold:?}");
+    }
+}
+
 #[test]
-fn each_mistake_of_the_age_form_is_found() {
-    let query = |query: &str| vec![("/nrql/query", json!(query))];
-    let both = |field: &str, value: Value| -> Vec<(&'static str, Value)> {
-        let pointers = match field {
-            "operator" => ["/terms/0/operator", "/terms/1/operator"],
-            _ => ["/terms/0/thresholdDuration", "/terms/1/thresholdDuration"],
-        };
-        pointers.map(|pointer| (pointer, value.clone())).to_vec()
-    };
-    for (changes, found) in [
+fn each_mistake_in_the_signal_is_found() {
+    each_is_found(vec![
         (vec![("/enabled", json!(false))], "disabled"),
         (vec![("/type", json!("BASELINE"))], "it learns what is usual"),
         (vec![("/signal/aggregationWindow", json!(7200))], "signal.aggregationWindow 3600: 7200"),
@@ -126,6 +131,19 @@ fn each_mistake_of_the_age_form_is_found() {
         (vec![("/signal/fillOption", json!("LAST_VALUE"))], "the last age, which then no longer grows"),
         (vec![("/signal/fillOption", json!("STATIC"))], "filled with 0, a young backup"),
         (vec![("/name", json!("x".repeat(129)))], "at most 128 characters: 129"),
+    ]);
+}
+
+#[test]
+fn each_mistake_in_the_terms_is_found() {
+    let both = |field: &str, value: Value| -> Vec<(&'static str, Value)> {
+        let pointers = match field {
+            "operator" => ["/terms/0/operator", "/terms/1/operator"],
+            _ => ["/terms/0/thresholdDuration", "/terms/1/thresholdDuration"],
+        };
+        pointers.map(|pointer| (pointer, value.clone())).to_vec()
+    };
+    each_is_found(vec![
         (
             vec![("/terms/0/threshold", json!(2160))],
             "WARNING, when backups succeed every night: silent: firing",
@@ -152,6 +170,13 @@ fn each_mistake_of_the_age_form_is_found() {
         (both("duration", Value::Null), "a thresholdDuration: none"),
         (vec![("/terms/1/priority", json!("WARNING"))], "two: the provider refuses it"),
         (vec![("/terms/1/priority", json!("WARNING"))], "terms of priority CRITICAL"),
+    ]);
+}
+
+#[test]
+fn each_mistake_in_the_query_is_found() {
+    let query = |query: &str| vec![("/nrql/query", json!(query))];
+    each_is_found(vec![
         (query("SELECT max(timestamp)/1000 - max(dumped) FROM Metric"), "one signal for all jobs"),
         (query("SELECT max(timestamp)/1000 - max(dumped) FROM Metric FACET host"), "FACET host"),
         (
@@ -175,13 +200,7 @@ fn each_mistake_of_the_age_form_is_found() {
             query("SELECT max(timestamp)/1000 - max(other) FROM Metric FACET task"),
             "terms of priority WARNING",
         ),
-    ] {
-        let (findings, untold) = judged(&with(age(), &changes));
-        let told =
-            |finding: &Finding| format!("{}: {}: {}", finding.subject, finding.expected, finding.observed);
-        assert!(findings.iter().any(|finding| told(finding).contains(found)), "{changes:?}: {findings:#?}");
-        assert!(untold.is_empty(), "{changes:?}: {untold:?}");
-    }
+    ]);
 }
 
 #[test]

@@ -68,12 +68,15 @@ fn mark(class: usize, question: usize, crier: usize) -> String {
     format!("q{class}x{question}x{crier}q")
 }
 
+/// The numbers of a class and a question, and the question.
+type Numbered<'a> = (usize, usize, &'a Question);
+
 /// What is asked at once.
 struct Asked<'a>(&'a [Class<'a>]);
 
 impl<'a> Asked<'a> {
     /// Every class and question, by their numbers.
-    fn questions(&self) -> impl Iterator<Item = (usize, usize, &'a Question)> {
+    fn questions(&self) -> impl Iterator<Item = Numbered<'a>> {
         let classes = self.0.iter().enumerate();
         classes.flat_map(|(number, class)| {
             class.questions.iter().enumerate().map(move |(question, asked)| (number, question, asked))
@@ -93,7 +96,7 @@ impl<'a> Asked<'a> {
         let alerts = self.0.iter().flat_map(|class| &class.criers).flatten();
         let files: BTreeSet<_> = alerts.filter_map(|alert| alert.path.as_ref()).collect();
         // Each test costs promtool a database of its own: one for all questions to the same scenario.
-        let mut scenarios: Vec<(&Scenario, Vec<(usize, usize, &Question)>)> = Vec::new();
+        let mut scenarios: Vec<(&Scenario, Vec<Numbered<'_>>)> = Vec::new();
         for asked in self.questions() {
             match scenarios.iter_mut().find(|(scenario, _)| **scenario == asked.2.scenario) {
                 Some((_, questions)) => questions.push(asked),
@@ -117,7 +120,7 @@ impl<'a> Asked<'a> {
     }
 
     /// One question to each crier of its class.
-    fn asked_of(&self, (class, number, question): (usize, usize, &Question)) -> Vec<Value> {
+    fn asked_of(&self, (class, number, question): Numbered<'_>) -> Vec<Value> {
         let of = &self.0[class];
         let asked = of.criers.iter().enumerate().filter_map(|(crier, alerts)| {
             let alert = alerts.first()?;

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The metric, and every name that one of `rules` records of it; each is the name that it records, and its expression.
 pub(super) fn about<'a>(
     metric: &str,
-    rules: impl Iterator<Item = (Option<&'a str>, &'a str)> + Clone,
+    rules: &(impl Iterator<Item = (Option<&'a str>, &'a str)> + Clone),
 ) -> BTreeSet<String> {
     let mut names = BTreeSet::from([metric.to_owned()]);
     loop {

@@ -102,7 +102,7 @@ pub(super) fn find(files: &[File], alerts: &Alerts) -> Judgement<(Vec<Alert>, us
     }
     let rules = || read.iter().flat_map(|(_, _, groups)| groups).flat_map(|group| &group.rules);
     let pairs = rules().map(|rule| (rule.record.as_deref(), rule.expr.value.as_str()));
-    let stale = reach::about(&alerts.metric, pairs);
+    let stale = reach::about(&alerts.metric, &pairs);
     let mut found = Vec::new();
     for (file, plain, group) in
         read.iter().flat_map(|(file, plain, groups)| groups.iter().map(move |group| (file, plain, group)))
