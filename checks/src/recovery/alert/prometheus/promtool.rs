@@ -68,6 +68,9 @@ fn mark(class: usize, question: usize, crier: usize) -> String {
     format!("q{class}x{question}x{crier}q")
 }
 
+/// The numbers of a class and a question, and the question.
+type Numbered<'a> = (usize, usize, &'a Question);
+
 /// What is asked at once.
 struct Asked<'a>(&'a [Class<'a>]);
 
@@ -76,7 +79,7 @@ type Place<'a> = (usize, usize, &'a Question);
 
 impl<'a> Asked<'a> {
     /// Every class and question, by their numbers.
-    fn questions(&self) -> impl Iterator<Item = (usize, usize, &'a Question)> {
+    fn questions(&self) -> impl Iterator<Item = Numbered<'a>> {
         let classes = self.0.iter().enumerate();
         classes.flat_map(|(number, class)| {
             class.questions.iter().enumerate().map(move |(question, asked)| (number, question, asked))
@@ -120,7 +123,7 @@ impl<'a> Asked<'a> {
     }
 
     /// One question to each crier of its class.
-    fn asked_of(&self, (class, number, question): (usize, usize, &Question)) -> Vec<Value> {
+    fn asked_of(&self, (class, number, question): Numbered<'_>) -> Vec<Value> {
         let of = &self.0[class];
         let asked = of.criers.iter().enumerate().filter_map(|(crier, alerts)| {
             let alert = alerts.first()?;
