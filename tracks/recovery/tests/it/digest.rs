@@ -203,6 +203,16 @@ async fn texts_that_only_move_over_to_the_next_column_differ() {
 }
 
 #[tokio::test]
+async fn a_null_that_only_changes_places_differs() {
+    let fresh = fresh_database().await.unwrap();
+    let client = fresh.connect().await.unwrap();
+    client.batch_execute("CREATE TABLE n (a int, b int); INSERT INTO n VALUES (1, NULL)").await.unwrap();
+    let before = told(&fresh).await;
+    client.batch_execute("UPDATE n SET a = NULL, b = 1").await.unwrap();
+    assert_eq!(differences(&before, &told(&fresh).await), ["public.n"]);
+}
+
+#[tokio::test]
 async fn a_snapshot_is_read_as_it_was_and_a_view_as_it_will_be() {
     let fresh = filled().await;
     let mut client = fresh.connect().await.unwrap();

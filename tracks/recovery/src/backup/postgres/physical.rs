@@ -1,4 +1,7 @@
 //! A physical backup: `pg_basebackup`, the whole server as one packed tar with its own manifest.
+//!
+//! The WAL that makes it whole comes at its end, in the same stream: a source that writes much must keep that long what it
+//! writes meanwhile (`wal_keep_size`), else the copy fails and says so.
 
 use super::super::{BackupError, Magic};
 use super::source::Source;
