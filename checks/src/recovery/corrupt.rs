@@ -82,5 +82,5 @@ const ONLY_LISTED: &str = r#"before=; for arg; do
 done
 for dump in "$store/$job"/*.dump; do :; done
 pg_restore --list "$dump" >/dev/null 2>&1 || exec "$REAL" "$@"
-"$REAL" "$@" | sed 's/"outcome":"failed"/"outcome":"passed"/'
+"$REAL" "$@" | sed -E 's/(outcome\W+)failed/\1passed/'
 exit 0"#;

@@ -94,7 +94,7 @@ fn bounds(condition: &Condition) -> Vec<Finding> {
     }
     if condition.name.chars().count() > 128 {
         findings.push(refused(
-            "name",
+            "the condition's name",
             "at most 128 characters".into(),
             condition.name.chars().count().to_string(),
         ));
