@@ -5,7 +5,6 @@ use super::restore::damage;
 use super::{shelf, stand_in};
 use sabot_engine::{CannotTell, Check, Context as _, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_sandbox::mongo::Connection;
-use sabot_sandbox::mongo::bson::{self, Value, Writer};
 use sabot_target::{BackupForm, Estate, Job, Lane, Target};
 use std::borrow::Cow;
 use std::time::Duration;
@@ -27,9 +26,6 @@ pub(super) const NEEDS: &[Need] = &[
 
 /// How long one answer may take.
 const LIMIT: Duration = Duration::from_secs(20);
-
-/// How many documents are asked for at once.
-const BATCH: i32 = 1_000;
 
 pub(super) fn check() -> Check<Lane> {
     Check {
@@ -103,34 +99,7 @@ fn address(url: &str) -> Judgement<&str> {
 /// Every document of a collection, sorted by its bytes.
 async fn documents(connection: &mut Connection, name: &str) -> Judgement<Vec<Vec<u8>>> {
     let (database, collection) = name.split_once('.').unwrap_or((name, ""));
-    let doing = format!("reading {name}");
-    let find = Writer::default().string("find", collection).int32("batchSize", BATCH);
-    let mut answer = connection.command(&doing, database, find).await.context(&doing)?;
-    let mut all = Vec::new();
-    loop {
-        let cursor = match bson::field(&answer, "cursor") {
-            Some(Value::Document(cursor)) => cursor,
-            _ => return Err(CannotTell::new(format!("{doing}: the answer has no cursor"))),
-        };
-        for batch in ["firstBatch", "nextBatch"].iter().filter_map(|batch| bson::field(cursor, batch)) {
-            let Value::Array(batch) = batch else { continue };
-            for (_, document) in bson::fields(batch).filter_map(Result::ok) {
-                if let Value::Document(document) = document {
-                    all.push(document.to_vec());
-                }
-            }
-        }
-        match bson::field(cursor, "id").and_then(|id| id.integer()) {
-            Some(0) | None => break,
-            Some(id) => {
-                let more = Writer::default().int64("getMore", id).string("collection", collection);
-                answer = connection
-                    .command(&doing, database, more.int32("batchSize", BATCH))
-                    .await
-                    .context(&doing)?;
-            }
-        }
-    }
+    let mut all = connection.documents(database, collection).await.context(format!("reading {name}"))?;
     all.sort();
     Ok(all)
 }

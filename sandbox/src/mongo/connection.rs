@@ -14,6 +14,9 @@ const OP_MSG: i32 = 2013;
 /// The header of a message, the flags, and the byte before the document.
 const BEFORE: usize = 16 + 4 + 1;
 
+/// How many documents are asked for at once.
+const BATCH: i32 = 1_000;
+
 /// `maxMessageSizeBytes` of every server.
 const LONGEST: usize = 48_000_000;
 
@@ -83,6 +86,35 @@ impl Connection {
         count
             .and_then(|count| count.try_into().ok())
             .ok_or_else(|| self.protocol("its count is no whole number"))
+    }
+
+    /// Every document of a collection, in the server's order. All of them are held at once.
+    ///
+    /// # Errors
+    /// As [`hello`](Self::hello).
+    pub async fn documents(&mut self, database: &str, collection: &str) -> Result<Vec<Vec<u8>>, Error> {
+        let doing = format!("find in {database}.{collection}");
+        let find = Writer::default().string("find", collection).int32("batchSize", BATCH);
+        let mut answer = self.command(&doing, database, find).await?;
+        let mut all = Vec::new();
+        loop {
+            let Some(Value::Document(cursor)) = bson::field(&answer, "cursor") else {
+                return Err(self.protocol("its answer has no cursor"));
+            };
+            for batch in ["firstBatch", "nextBatch"].iter().filter_map(|batch| bson::field(cursor, batch)) {
+                let Value::Array(batch) = batch else { continue };
+                all.extend(bson::fields(batch).filter_map(|field| match field {
+                    Ok((_, Value::Document(document))) => Some(document.to_vec()),
+                    _ => None,
+                }));
+            }
+            let next = bson::field(cursor, "id").and_then(|id| id.integer()).unwrap_or_default();
+            if next == 0 {
+                return Ok(all);
+            }
+            let more = Writer::default().int64("getMore", next).string("collection", collection);
+            answer = self.command(&doing, database, more.int32("batchSize", BATCH)).await?;
+        }
     }
 
     /// Sends a command to a database and returns the answer, a document whose `ok` is 1; `doing` names it in errors.
