@@ -1,6 +1,6 @@
 //! What a running check holds: its lane, and the place where its findings, facts and figures go.
 
-use crate::{Fact, Finding, Series};
+use crate::{Fact, Figure, Finding, Series};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,6 +17,7 @@ pub(crate) struct Notes {
     pub(crate) findings: Vec<Finding>,
     pub(crate) facts: Vec<Fact>,
     pub(crate) series: Vec<Series>,
+    pub(crate) figures: Vec<Figure>,
     pub(crate) examined: u64,
 }
 
@@ -61,6 +62,13 @@ impl<'a, L> Cx<'a, L> {
             p95_limit: limit,
             samples: millis,
         });
+    }
+
+    /// Writes down something for reports to draw. What is not a number is left out.
+    pub fn figure(&self, figure: Figure) {
+        if figure.is_finite() {
+            self.notes().figures.push(figure);
+        }
     }
 
     /// The findings so far, for tests of a check.

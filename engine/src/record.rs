@@ -1,6 +1,6 @@
 //! The record of a run: versioned, complete, and the only thing that reports are drawn from.
 
-use crate::{Finding, Level, Need, Proof, Verdict};
+use crate::{Figure, Finding, Level, Need, Proof, Verdict};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -69,6 +69,9 @@ pub struct Result {
     pub facts: Vec<Fact>,
     /// What it measured.
     pub series: Vec<Series>,
+    /// What it shows rather than tells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub figures: Vec<Figure>,
     /// How many things it looked at.
     pub examined: u64,
     /// How long it took, in milliseconds.
@@ -154,6 +157,7 @@ impl Result {
             findings: Vec::new(),
             facts: Vec::new(),
             series: Vec::new(),
+            figures: Vec::new(),
             examined: 0,
             took_ms: 0,
         }

@@ -198,6 +198,7 @@ fn conclude<L>(check: &Check<L>, cx: &Cx<'_, L>, judged: Judgement) -> Result {
         findings: notes.findings,
         facts: notes.facts,
         series: notes.series,
+        figures: notes.figures,
         examined: notes.examined,
         ..describe(check)
     }

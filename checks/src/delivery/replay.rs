@@ -6,7 +6,7 @@ use super::law::sketch_row;
 use super::tamper::{after_arrival, before_storing, events_in, of_event};
 use super::{roundtrip, storm, unique};
 use crate::sabotage::trigger;
-use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
+use sabot_engine::{Check, Cx, Figure, Finding, Judgement, Level, Need, Rows, Sabotage, Sharing};
 use sabot_target::{Delivery, Lane, Target};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -45,6 +45,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     desk.post_all(events.iter().map(Event::json).collect(), 1).await?;
     let before = Snapshot::take(&desk, &messages).await?;
     let mut replays = 0;
+    let mut last = before.table(&messages);
     for (how, bodies, at_once) in rounds(delivery, &events) {
         replays += bodies.len();
         for reply in desk.post_all(bodies, at_once).await? {
@@ -54,12 +55,19 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
         }
         let after = Snapshot::take(&desk, &messages).await?;
         before.differs(cx, &after, &messages, how);
+        last = after.table(&messages);
         if cx.is_red() {
             break;
         }
     }
     cx.examined(replays);
     cx.fact("events sent again", replays);
+    cx.figure(Figure::Rows(Rows {
+        name: format!("the ledger and its stored events, before and after {replays} events came again"),
+        columns: ["message", "ledger", "stored events"].map(String::from).to_vec(),
+        before: before.table(&messages),
+        after: last,
+    }));
     desk.clear(&messages).await
 }
 
@@ -103,6 +111,15 @@ struct Snapshot {
 impl Snapshot {
     async fn take(desk: &Desk<'_>, messages: &[Message]) -> Judgement<Self> {
         Ok(Self { rows: desk.rows(messages).await?, stored: desk.stored(messages).await? })
+    }
+
+    /// A row for each message.
+    fn table(&self, messages: &[Message]) -> Vec<Vec<String>> {
+        let row = |(place, message): (usize, &Message)| {
+            let stored = self.stored.get(&message.id).map_or(0, Vec::len);
+            vec![(place + 1).to_string(), sketch_row(self.rows.get(&message.id)), stored.to_string()]
+        };
+        messages.iter().enumerate().map(row).collect()
     }
 
     fn differs(&self, cx: &Cx<'_, Lane>, after: &Self, messages: &[Message], how: &str) {

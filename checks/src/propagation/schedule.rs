@@ -7,7 +7,9 @@ use super::queue::{Row, sketch};
 use crate::held;
 use crate::sabotage::trigger;
 use crate::sql::ident;
-use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
+use sabot_engine::{
+    Attempt, Check, Cx, Figure, Finding, Judgement, Level, Need, Sabotage, Sharing, Timeline,
+};
 use sabot_target::propagation::Runner;
 use sabot_target::{Instance, Lane, Target};
 use sabot_wire::http::{Match, Rule};
@@ -74,7 +76,26 @@ async fn steps(cx: &Cx<'_, Lane>, desk: &Desk<'_>, how: &str, failures: &[u32]) 
     for (id, failures) in ids.iter().zip(failures) {
         judge_step(cx, desk, &format!("failure {failures}{how}"), rows.get(id), *failures, begun..=ended)?;
     }
+    let waits: Vec<_> = ids
+        .iter()
+        .zip(failures)
+        .map(|(id, failures)| (*failures, rows.get(id).and_then(Row::step)))
+        .collect();
+    cx.figure(timeline(&desk.propagation.runner, &format!("the attempts of a row{how}"), &waits));
     Ok(())
+}
+
+/// The attempts of one row, put together from the waits of several that failed once each: the number of failures before
+/// the wait, and the wait as persisted.
+fn timeline(runner: &Runner, name: &str, waits: &[(u32, Option<f64>)]) -> Figure {
+    let (mut expected, mut observed) = (0.0, 0.0);
+    let attempt = |(failures, wait): &(u32, Option<f64>)| {
+        expected += step(runner, *failures).as_secs_f64();
+        observed += (*wait)?;
+        Some(Attempt { name: format!("attempt {}", failures + 1), expected, observed })
+    };
+    let attempts = waits.iter().map_while(attempt).collect();
+    Figure::Timeline(Timeline { name: name.to_owned(), attempts })
 }
 
 /// Judges the wait of a row after its `failures`-th failure, which came within a time by the database's clock.

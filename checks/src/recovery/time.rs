@@ -4,7 +4,9 @@
 use super::drill::{Drill, Order, PATIENCE, jobs, terms};
 use super::restore::damage;
 use super::{mongo, shelf, stand_in};
-use sabot_engine::{CannotTell, Check, Context as _, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
+use sabot_engine::{
+    CannotTell, Check, Context as _, Cx, Figure, Finding, Gauge, Judgement, Level, Need, Sabotage, Sharing,
+};
 use sabot_recovery::report::{Class, Event, Phase};
 use sabot_target::{BackupForm, Estate, Job, Lane};
 use std::time::Duration;
@@ -82,6 +84,7 @@ async fn in_time(cx: &Cx<'_, Lane>, estate: &Estate, job: &Job) -> Judgement {
         format!("recovery time of {}", job.name),
         format!("{:.2} s of {limit:?}", measured.as_secs_f64()),
     );
+    gauge(cx, &subject, measured.as_secs_f64(), limit);
     if measured > limit || !ended.passed() {
         let observed = format!("{:.2} s; {}", measured.as_secs_f64(), ended.told());
         cx.find(Finding::new(subject.clone(), format!("at most {limit:?}, and the drill passes"), observed));
@@ -159,6 +162,7 @@ async fn is_told(cx: &Cx<'_, Lane>, estate: &Estate, job: &Job) -> Judgement {
         return Ok(());
     };
     cx.fact(format!("recovery point of {}", job.name), format!("{age:.1} s old"));
+    gauge(cx, &subject, age, terms(job)?.rpo);
     if snapshot < taken.after || snapshot > taken.before {
         let expected = format!("between {} and {}, when it was taken", taken.after, taken.before);
         cx.find(Finding::new(subject.clone(), expected, snapshot.to_string()));
@@ -172,6 +176,11 @@ async fn is_told(cx: &Cx<'_, Lane>, estate: &Estate, job: &Job) -> Judgement {
         cx.find(Finding::new(format!("the drill of `{}`", job.name), "passes", ended.told()));
     }
     Ok(())
+}
+
+fn gauge(cx: &Cx<'_, Lane>, name: &str, seconds: f64, limit: Duration) {
+    let name = name.replace('`', "");
+    cx.figure(Figure::Gauge(Gauge { name, unit: "s".into(), value: seconds, limit: limit.as_secs_f64() }));
 }
 
 pub(super) fn sabotages() -> Vec<Sabotage<Lane>> {
