@@ -1,5 +1,6 @@
 //! Where checks run: the seam between the engine and whatever opens lanes; and the pool of open lanes.
 
+use crate::last::AtEnd;
 use crate::limit::limited;
 use crate::run::INTERRUPTED;
 use crate::{CannotTell, Judgement, Need, Secrets};
@@ -85,12 +86,14 @@ impl<A: Arena> Lanes<A> {
     }
 
     /// Works off `jobs`, first come first served over the lanes; results in the order of completion. After `stop`
-    /// no further job is begun; a job that panics has no result.
+    /// no further job is begun; a job that panics has no result. `at_end` is done on a lane before it is remade, and when no job
+    /// is left.
     pub(crate) async fn work<J, R>(
         &mut self,
         jobs: Vec<J>,
         stop: &CancellationToken,
         work: Arc<Work<J, A::Lane, R>>,
+        at_end: Option<Arc<AtEnd<A::Lane>>>,
     ) -> Vec<R>
     where
         J: Send + 'static,
@@ -106,6 +109,7 @@ impl<A: Arena> Lanes<A> {
                 index,
                 lane: slot.take(),
                 stop: stop.clone(),
+                at_end: at_end.clone(),
             };
             tokio::spawn(worker.run(queue.clone(), work.clone()))
         });
@@ -153,6 +157,8 @@ struct Worker<A: Arena> {
     index: usize,
     lane: Option<A::Lane>,
     stop: CancellationToken,
+    /// Done before the lane is remade, and when no job is left.
+    at_end: Option<Arc<AtEnd<A::Lane>>>,
 }
 
 impl<A: Arena> Worker<A> {
@@ -178,10 +184,18 @@ impl<A: Arena> Worker<A> {
                 }
             };
             if aftermath == Aftermath::Remake {
+                self.end().await;
                 self.remake().await;
             }
         }
+        self.end().await;
         (self.lane, done)
+    }
+
+    async fn end(&self) {
+        if let (Some(at_end), Some(lane), false) = (&self.at_end, &self.lane, self.stop.is_cancelled()) {
+            at_end(self.index, lane).await;
+        }
     }
 
     async fn ready(&mut self) -> Judgement<&mut A::Lane> {

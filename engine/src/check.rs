@@ -111,6 +111,9 @@ pub enum Sharing {
     Lane,
     /// Nothing else at all: it measures time.
     Alone,
+    /// A lane that nothing else will use before it is remade or closed, and every one of them: it looks at what the
+    /// others have left there. Under a sabotage, and chosen alone, it runs like any other.
+    Last,
 }
 
 /// One assertion about one failure mode, on a lane of type `L`.

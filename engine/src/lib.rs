@@ -19,6 +19,7 @@ mod cx;
 mod event;
 mod exit;
 mod figure;
+mod last;
 mod limit;
 mod proof;
 mod prove;

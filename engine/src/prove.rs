@@ -175,6 +175,7 @@ impl<L: Send + Sync + 'static> Prover<L> {
                         (proof, Aftermath::Remake)
                     })
                 }),
+                None,
             )
             .await
     }

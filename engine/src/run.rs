@@ -1,6 +1,7 @@
 //! Running chosen checks over the lanes: time limits, panics, needs, and the order.
 
-use crate::arena::Aftermath;
+use crate::arena::{Aftermath, Work};
+use crate::last::Last;
 use crate::{
     Arena, CannotTell, Check, Cx, Event, Events, Judgement, Lanes, Need, Record, Result, Secrets, Sharing,
     Verdict,
@@ -57,23 +58,20 @@ pub async fn run<A: Arena>(
         solitude: lanes.solitude(),
         stop: options.stop.clone(),
     };
-    let work = bench.clone();
-    let done = lanes
-        .work(
-            able,
-            &options.stop,
-            Arc::new(move |check: Arc<Check<A::Lane>>, index, lane| {
-                let bench = work.clone();
-                Box::pin(async move {
-                    let result = bench.run(&check, index, lane.map(|lane| &*lane)).await;
-                    let aftermath =
-                        if result.verdict == Verdict::Pass { Aftermath::Clean } else { Aftermath::Remake };
-                    bench.events.send(Event::CheckEnded(Box::new(result.clone())));
-                    (result, aftermath)
-                })
-            }),
-        )
-        .await;
+    let (last, able) = last_apart(able);
+    let last = Last::new(bench.clone(), last);
+    let work: Arc<Work<Arc<Check<A::Lane>>, A::Lane, Result>> = Arc::new(move |check, index, lane| {
+        let bench = bench.clone();
+        Box::pin(async move {
+            let result = bench.run(&check, index, lane.map(|lane| &*lane)).await;
+            let aftermath =
+                if result.verdict == Verdict::Pass { Aftermath::Clean } else { Aftermath::Remake };
+            bench.events.send(Event::CheckEnded(Box::new(result.clone())));
+            (result, aftermath)
+        })
+    });
+    let done = lanes.work(able, &options.stop, work, Some(last.at_end())).await;
+    let done = done.into_iter().chain(last.results());
     let mut results: Vec<_> = skipped.into_iter().chain(done).collect();
     for check in checks {
         let place = results.iter().position(|result| result.id == check.id);
@@ -84,6 +82,12 @@ pub async fn run<A: Arena>(
 }
 
 type Checks<L> = Vec<Arc<Check<L>>>;
+
+/// Those that run when all others have, and those others; without others they are like any.
+fn last_apart<L>(able: Checks<L>) -> (Checks<L>, Checks<L>) {
+    let (last, others): (Vec<_>, Vec<_>) = able.into_iter().partition(|check| check.sharing == Sharing::Last);
+    if others.is_empty() { (others, last) } else { (last, others) }
+}
 
 /// Those whose needs are met, those that measure time last; and the results of the rest.
 fn split<A: Arena>(
@@ -153,7 +157,7 @@ impl Bench {
         let _alone;
         match check.sharing {
             Sharing::Alone => _alone = self.solitude.write().await,
-            Sharing::Lane => _together = self.solitude.read().await,
+            Sharing::Lane | Sharing::Last => _together = self.solitude.read().await,
         }
         self.events.send(Event::CheckStarted { id: check.id.into(), lane: index, limit: check.limit() });
         let begun = Instant::now();

@@ -12,7 +12,7 @@ async fn work_off(arena: &Arc<Fields>, jobs: usize) -> Vec<Result<(), CannotTell
     let mut lanes = Lanes::new(arena.clone(), 1, &[]);
     let work: Arc<Work<usize, Field, Result<(), CannotTell>>> =
         Arc::new(|_, _, lane| Box::pin(async move { (lane.map(drop), Aftermath::Remake) }));
-    let done = lanes.work((0..jobs).collect(), &arena.stop, work).await;
+    let done = lanes.work((0..jobs).collect(), &arena.stop, work, None).await;
     lanes.close().await;
     done
 }

@@ -1,6 +1,6 @@
 //! Plain lines: one for each result, the findings under it, the matrix, and the last line that counts.
 
-use crate::{Finding, Outcome, Proof, Record, Result, Verdict};
+use crate::{Finding, Outcome, Proof, Record, Red, Result, Verdict};
 
 /// The line of a result and, under it, its findings.
 pub(super) fn result(result: &Result) -> String {
@@ -86,7 +86,39 @@ pub fn summary(record: &Record) -> String {
             push(&mut text, format_args!("  {line}\n"));
         }
     }
+    text.push_str(&trouble(record));
     text
+}
+
+/// What did not come out as it must, once more and in short, so that the end of a long log says it.
+fn trouble(record: &Record) -> String {
+    let mut text = String::new();
+    let failed = |result: &&Result| matches!(result.verdict, Verdict::Fail | Verdict::Unverified);
+    for result in record.results.iter().filter(failed) {
+        push(&mut text, format_args!("  {:<10}  {}", result.verdict, result.id));
+        told(&mut text, result.findings.first(), result.reason.as_deref());
+    }
+    for proof in record.proofs.iter().filter(|proof| !proof.outcome.is_good()) {
+        push(&mut text, format_args!("  {}  {}", proof.outcome, proof.sabotage));
+        told(&mut text, None, proof.reason.as_deref());
+        let red =
+            |red: &&Red| red.verdict != Verdict::Pass && !(red.named && proof.outcome == Outcome::Proved);
+        for red in proof.matrix.iter().filter(red) {
+            push(&mut text, format_args!("    {} under it: {}", red.check, red.verdict));
+            told(&mut text, red.finding.as_ref(), red.reason.as_deref());
+        }
+    }
+    if text.is_empty() { text } else { format!("\nwhat did not come out as it must\n{text}") }
+}
+
+fn told(text: &mut String, finding: Option<&Finding>, reason: Option<&str>) {
+    if let Some(finding) = finding {
+        let Finding { subject, expected, observed, .. } = finding;
+        push(text, format_args!(": {subject}: expected {expected}; observed {observed}"));
+    } else if let Some(reason) = reason {
+        push(text, format_args!(": {reason}"));
+    }
+    text.push('\n');
 }
 
 /// The line that counts everything; the last one of a command.
@@ -141,7 +173,7 @@ pub(super) fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Nature, Red};
+    use crate::Nature;
 
     fn proof(sabotage: &str, outcome: Outcome, cells: &[(&str, bool, Verdict)]) -> Proof {
         Proof {
@@ -189,6 +221,26 @@ mod tests {
         assert_eq!(rows[0], "a.one/x     ● ○  proved");
         assert_eq!(rows[1], "a.two/y     · !  survived");
         assert_eq!(rows[2], "do-nothing  ·    survived (as it must)");
+    }
+
+    #[test]
+    fn the_end_says_what_did_not_come_out_and_nothing_else() {
+        let mut record = Record::begin("prove", "test");
+        record.results = vec![Result::blank("a.one"), Result::blank("a.two")];
+        record.results[0].verdict = Verdict::Pass;
+        record.results[1].reason = Some("lost".into());
+        record.proofs = vec![
+            proof("a.one/x", Outcome::Proved, &[("a.one", true, Verdict::Fail)]),
+            proof("do-nothing", Outcome::NothingProved, &[("a.one", true, Verdict::Fail)]),
+        ];
+        record.proofs[1].matrix[0].finding = Some(Finding::new("row 1", "whole", "cut"));
+        let told = trouble(&record);
+        assert!(told.contains("unverified  a.two: lost\n"), "{told}");
+        assert!(told.contains("a.one under it: fail: row 1: expected whole; observed cut\n"), "{told}");
+        assert!(!told.contains("a.one/x") && !told.contains("pass"), "{told}");
+        record.results.truncate(1);
+        record.proofs.truncate(1);
+        assert_eq!(trouble(&record), "");
     }
 
     #[test]
