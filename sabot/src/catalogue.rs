@@ -5,6 +5,9 @@ use sabot_target::Lane;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
+/// What the project promises; the table of it is shown first.
+const README: &str = include_str!("../../README.md");
+
 type Checks = [Arc<Check<Lane>>];
 type Sabotages = [Sabotage<Lane>];
 
@@ -93,6 +96,7 @@ pub(crate) fn markdown(checks: &Checks, sabotages: &Sabotages) -> String {
          Each check guards against one failure mode. Each sabotage is a deliberate defect that `sabot prove` puts on, \
          and that must turn its check red.\n",
     );
+    text += &format!("\n## What is promised, and what holds it\n\n{}", promises());
     let mut track = "";
     for check in checks {
         if check.track() != track {
@@ -107,6 +111,12 @@ pub(crate) fn markdown(checks: &Checks, sabotages: &Sabotages) -> String {
     text
 }
 
+/// The README's table of promises.
+fn promises() -> String {
+    let table = README.lines().skip_while(|line| !line.starts_with("| promise |"));
+    table.take_while(|line| line.starts_with('|')).fold(String::new(), |text, line| text + line + "\n")
+}
+
 fn section(text: &mut String, check: &Check<Lane>, sabotages: &Sabotages) {
     let walk = if check.registry_walk { "yes" } else { "no" };
     let rows = [
@@ -119,15 +129,20 @@ fn section(text: &mut String, check: &Check<Lane>, sabotages: &Sabotages) {
     ];
     *text += &format!("\n### `{}`\n\n| | |\n| --- | --- |\n", check.id);
     for (name, value) in rows {
-        *text += &format!("| {name} | {value} |\n");
+        *text += &format!("| {name} | {} |\n", cell(&value));
     }
     *text += "\n| what turns it red | the mistake it stands for | how |\n| --- | --- | --- |\n";
     for sabotage in of(check, sabotages) {
-        *text += &format!("| `{}` | {} | {} |\n", sabotage.id, sabotage.mistake, how(sabotage));
+        *text += &format!("| `{}` | {} | {} |\n", sabotage.id, cell(&sabotage.mistake), how(sabotage));
     }
     if let Some(why) = check.no_cause {
         *text += &format!("\nNo sabotage of cause: {why}.\n");
     }
+}
+
+/// Text that does not end its cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
 }
 
 /// The table of faults that `readiness.criticality` leaves out.

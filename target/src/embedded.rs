@@ -39,7 +39,7 @@ pub(crate) fn target() -> Target {
             ("its lease", "2s"),
             ("its send limit", "1s"),
             ("its retries", FORWARDER_RETRY),
-            ("the limit of recovery time", "20s"),
+            ("the limit of recovery time", "15s"),
         ]),
         databases: vec![
             Database {

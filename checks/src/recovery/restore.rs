@@ -129,7 +129,7 @@ pub(super) fn logical(lane: &Lane) -> Judgement<&Job> {
 /// A damage that waits for nothing.
 pub(super) fn damage(
     deed: impl Fn(&Lane, &Estate) -> Judgement + Send + Sync + 'static,
-) -> Arc<stand_in::Damage> {
+) -> Arc<stand_in::Deed> {
     Arc::new(move |lane, estate| {
         let done = deed(lane, estate);
         Box::pin(async move { done })

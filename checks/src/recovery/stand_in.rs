@@ -25,18 +25,31 @@ pub(super) fn program(
     program: &str,
     script: impl Fn(&Lane, &Estate) -> Judgement<String> + Send + Sync + 'static,
 ) -> Sabotage<Lane> {
+    let nothing: Arc<Deed> = Arc::new(|_, _| Box::pin(async { Ok(()) }));
+    program_that_writes(turns_red, name, mistake, program, script, nothing)
+}
+
+/// As [`program`], of one that writes elsewhere than into the estate's files: `erase` takes that away again.
+pub(super) fn program_that_writes(
+    turns_red: &[&'static str],
+    name: &str,
+    mistake: &str,
+    program: &str,
+    script: impl Fn(&Lane, &Estate) -> Judgement<String> + Send + Sync + 'static,
+    erase: Arc<Deed>,
+) -> Sabotage<Lane> {
     let (program, script): (String, Arc<Script>) = (program.to_owned(), Arc::new(script));
     let put_on: Arc<PutOn<Lane>> = Arc::new(move |lane| {
-        let (program, script) = (program.clone(), script.clone());
+        let (program, script, erase) = (program.clone(), script.clone(), erase.clone());
         Box::pin(async move {
             let estate = lane.estate().await?;
-            put_script(estate, &program, &script(lane, estate)?)
+            put_script(estate, &program, &script(lane, estate)?, erase)
         })
     });
     sabotage(turns_red, name, mistake, Sort::File, Nature::Cause, put_on)
 }
 
-fn put_script(estate: &Estate, program: &str, body: &str) -> Put {
+fn put_script(estate: &Estate, program: &str, body: &str, erase: Arc<Deed>) -> Put {
     use std::io::Write as _;
     let real = real(estate, program)?;
     let path = estate.bin().join(program);
@@ -48,7 +61,7 @@ fn put_script(estate: &Estate, program: &str, body: &str) -> Put {
     let mut options = std::fs::OpenOptions::new();
     let file = options.write(true).create_new(true).mode(0o755).open(&path);
     file.and_then(|mut file| file.write_all(text.as_bytes())).context("putting a stand-in on the PATH")?;
-    Ok(Box::new(StandIn { path, text }))
+    Ok(Box::new(StandIn { path, text, erase }))
 }
 
 /// The program that would be found without the stand-in.
@@ -66,6 +79,7 @@ fn real(estate: &Estate, program: &str) -> Judgement<PathBuf> {
 struct StandIn {
     path: PathBuf,
     text: String,
+    erase: Arc<Deed>,
 }
 
 impl Worn<Lane> for StandIn {
@@ -85,7 +99,9 @@ impl Worn<Lane> for StandIn {
         Box::pin(async move {
             let estate = lane.estate().await?;
             end_strays(estate);
-            estate.reset().map_err(CannotTell::from)
+            let erased = (self.erase)(lane, estate).await;
+            estate.reset()?;
+            erased
         })
     }
 }
@@ -103,15 +119,15 @@ fn end_strays(estate: &Estate) {
     }
 }
 
-/// What is done to the files of a store.
-pub(super) type Damage = dyn for<'a> Fn(&'a Lane, &'a Estate) -> BoxFuture<'a, Judgement> + Send + Sync;
+/// Something that is done to an estate.
+pub(super) type Deed = dyn for<'a> Fn(&'a Lane, &'a Estate) -> BoxFuture<'a, Judgement> + Send + Sync;
 
 /// Does `damage` to the store of the estate; undone by putting all of it back.
 pub(super) fn store(
     turns_red: &[&'static str],
     name: &str,
     mistake: &str,
-    damage: Arc<Damage>,
+    damage: Arc<Deed>,
 ) -> Sabotage<Lane> {
     let put_on: Arc<PutOn<Lane>> = Arc::new(move |lane| {
         let damage = damage.clone();

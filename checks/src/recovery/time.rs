@@ -8,7 +8,7 @@ use sabot_engine::{
     CannotTell, Check, Context as _, Cx, Figure, Finding, Gauge, Judgement, Level, Need, Sabotage, Sharing,
 };
 use sabot_recovery::report::{Class, Event, Phase};
-use sabot_target::{BackupForm, Estate, Job, Lane};
+use sabot_target::{BackupForm, DrillTerms, Estate, Job, Lane};
 use std::time::Duration;
 use time::OffsetDateTime;
 
@@ -36,7 +36,7 @@ pub(super) fn rto() -> Check<Lane> {
         remedy: "restore with several jobs into a server tuned for it, take base backups, or change the limit knowingly",
         needs: &[Need::Services, Need::Database, Need::Disposable],
         registry_walk: false,
-        sharing: Sharing::Lane,
+        sharing: Sharing::Alone,
         deadline: PATIENCE.saturating_mul(3),
         no_cause: None,
         judge: |cx| Box::pin(judge_rto(cx, &POSTGRES)),
@@ -52,6 +52,9 @@ async fn judge_rto(cx: &Cx<'_, Lane>, forms: &[BackupForm]) -> Judgement {
     let estate = cx.lane().estate().await?;
     for job in jobs(cx.lane(), forms) {
         in_time(cx, estate, job).await?;
+    }
+    if cx.is_red() {
+        return Ok(());
     }
     let job = first(cx.lane(), forms)?;
     let late = Drill::run(estate, &Order::of(estate, job)?.limits(Duration::ZERO, terms(job)?.rpo)).await?;
@@ -70,8 +73,8 @@ fn first<'a>(lane: &'a Lane, forms: &[BackupForm]) -> Judgement<&'a Job> {
 }
 
 async fn in_time(cx: &Cx<'_, Lane>, estate: &Estate, job: &Job) -> Judgement {
-    let limit = terms(job)?.rto;
-    let ended = Drill::run(estate, &Order::of(estate, job)?).await?;
+    let DrillTerms { rto: limit, rpo, .. } = *terms(job)?;
+    let ended = Drill::run(estate, &Order::of(estate, job)?.limits(limit, rpo)).await?;
     let answered = |event: &Event| matches!(event, Event::Ended { phase: Phase::Smoke, .. });
     let (measured, reported) = (ended.when(answered), ended.report().and_then(|report| report.rto_seconds));
     cx.examined(1);
@@ -125,6 +128,9 @@ async fn judge_rpo(cx: &Cx<'_, Lane>, forms: &[BackupForm]) -> Judgement {
     let estate = cx.lane().estate().await?;
     for job in jobs(cx.lane(), forms) {
         is_told(cx, estate, job).await?;
+    }
+    if cx.is_red() {
+        return Ok(());
     }
     let job = first(cx.lane(), forms)?;
     let limit = terms(job)?.rpo;

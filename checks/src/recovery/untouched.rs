@@ -7,6 +7,7 @@ use super::stand_in;
 use crate::sql::literal;
 use sabot_engine::{Check, Context as _, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_target::{BackupForm, Estate, Lane};
+use std::sync::Arc;
 use tokio_postgres::Client;
 
 const ID: &str = "recovery.source-untouched";
@@ -81,7 +82,15 @@ async fn names(client: &Client) -> Judgement<Vec<String>> {
 }
 
 pub(super) fn sabotages() -> Vec<Sabotage<Lane>> {
-    vec![stand_in::program(
+    // The source outlives the lane's remaking.
+    let erase: Arc<stand_in::Deed> = Arc::new(|lane, estate| {
+        Box::pin(async move {
+            let client = estate.source().connect(&logical(lane)?.database).await?;
+            let dropped = client.batch_execute("DROP TABLE IF EXISTS restored_here").await;
+            dropped.context("taking away what the drill wrote to its source")
+        })
+    });
+    vec![stand_in::program_that_writes(
         &[ID],
         "restores-into-its-source",
         "the restore script reads PGHOST of the job's environment, which is production's",
@@ -95,5 +104,6 @@ pub(super) fn sabotages() -> Vec<Sabotage<Lane>> {
                 literal("CREATE TABLE IF NOT EXISTS restored_here (id integer)").replace('\'', "\"")
             ))
         },
+        erase,
     )]
 }

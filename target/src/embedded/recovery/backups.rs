@@ -6,7 +6,7 @@ use std::time::Duration;
 /// The limit of the contract: nightly backups, one missed night is 27 h.
 const RPO: Duration = Duration::from_secs(30 * 60 * 60);
 /// The contract allows five minutes, and three for MongoDB; what is drilled here is small, and a check waits until the limit has passed.
-const RTO: Duration = Duration::from_secs(20);
+const RTO: Duration = Duration::from_secs(15);
 
 pub(super) fn backups() -> Backups {
     let terms = |smoke: &[&str]| {
