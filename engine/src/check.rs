@@ -130,8 +130,8 @@ pub struct Check<L: 'static> {
     pub remedy: &'static str,
     /// What it needs; where something is missing it is `skipped`.
     pub needs: &'static [Need],
-    /// Whether it walks a registry, so that an entry added upstream alone turns it red.
-    pub registry_walk: bool,
+    /// The registry that it walks, if it does: an entry added there alone turns it red.
+    pub walks: Option<&'static str>,
     /// What may run beside it.
     pub sharing: Sharing,
     /// The longest that its own assertions wait; the engine's limit is three times that and more.

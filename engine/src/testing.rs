@@ -110,7 +110,7 @@ pub(crate) fn judged(
         asserts: "that nothing is broken",
         remedy: "mend it",
         needs: &[],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(1),
         no_cause: None,

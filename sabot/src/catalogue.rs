@@ -59,7 +59,7 @@ pub(crate) fn json(checks: &Checks, sabotages: &Sabotages) -> Value {
             "asserts": check.asserts,
             "remedy": check.remedy,
             "needs": check.needs,
-            "registry_walk": check.registry_walk,
+            "walks": check.walks,
             "no_cause": check.no_cause,
             "sabotages": of(check, sabotages).into_iter().map(sabotage).collect::<Vec<_>>(),
         })
@@ -69,11 +69,11 @@ pub(crate) fn json(checks: &Checks, sabotages: &Sabotages) -> Value {
 
 /// One check in full.
 pub(crate) fn explain(check: &Check<Lane>, sabotages: &Sabotages) -> String {
-    let walk = if check.registry_walk { "; it walks a registry" } else { "" };
-    let mut text = format!("{} ({}{walk})\n\n", check.id, check.level);
+    let mut text = format!("{} ({})\n\n", check.id, check.level);
     for (name, value) in [
         ("without it", check.failure_mode),
         ("it asserts", check.asserts),
+        ("it walks", check.walks.unwrap_or("no registry")),
         ("remedy", check.remedy),
         ("needs", &needs(check)),
     ] {
@@ -118,13 +118,13 @@ fn promises() -> String {
 }
 
 fn section(text: &mut String, check: &Check<Lane>, sabotages: &Sabotages) {
-    let walk = if check.registry_walk { "yes" } else { "no" };
+    let walks = check.walks.unwrap_or("no registry");
     let rows = [
         ("what breaks without it", check.failure_mode.to_owned()),
         ("what it asserts", check.asserts.to_owned()),
         ("level", check.level.to_string()),
         ("needs", needs(check)),
-        ("walks a registry", walk.to_owned()),
+        ("walks", walks.to_owned()),
         ("remedy", check.remedy.to_owned()),
     ];
     *text += &format!("\n### `{}`\n\n| | |\n| --- | --- |\n", check.id);

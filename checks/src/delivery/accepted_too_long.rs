@@ -31,7 +31,7 @@ pub(super) fn check() -> Check<Lane> {
                   both",
         remedy: "scan the ledger for old rows that are still accepted, and alert on their number",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(45),
         no_cause: None,

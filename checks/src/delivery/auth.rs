@@ -37,7 +37,7 @@ pub(super) fn check() -> Check<Lane> {
                   log, nor the full address; a service whose secret is empty or short does not start",
         remedy: "compare the whole secret, in constant time, before the body is read, and refuse to start without one",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(30),
         no_cause: None,

@@ -25,7 +25,7 @@ pub(super) fn check() -> Check<Lane> {
                   whole with 413; an empty one is 200 with zeros; one without any event is 400",
         remedy: "judge each element by itself, and refuse the whole only where nothing in it is an event",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(15),
         no_cause: None,

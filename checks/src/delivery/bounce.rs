@@ -25,7 +25,7 @@ pub(super) fn check() -> Check<Lane> {
                   neither null nor moved; also when the delivery is told once more",
         remedy: "let the latest event classify, and let only a delivery's own time stamp the time of delivery",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: true,
+        walks: Some("the documented events"),
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(15),
         no_cause: None,

@@ -39,7 +39,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "move the cursor no further than below the first id that a running transaction may still commit, and \
                  let the ledger, not the cursor, say what was done",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: PATIENCE.saturating_mul(3),
         no_cause: None,

@@ -35,7 +35,7 @@ pub(super) fn check() -> Check<Lane> {
                   row is, the events of that message come in: once released, the row is what they make of it",
         remedy: "keep events of unknown messages, and let the row be computed from them also when it is inserted",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(30),
         no_cause: None,

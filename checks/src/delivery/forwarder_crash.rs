@@ -39,7 +39,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "claim a row for a lease, send with a key that follows from the row and comes back in the events, write the \
                  ledger after the answer and move the cursor after the ledger",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(45),
         no_cause: None,

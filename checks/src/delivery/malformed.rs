@@ -31,7 +31,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "bound the body before it is read and its depth before it is parsed, and refuse with 400 what lacks a \
                  field or has it in another type",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(30),
         no_cause: Some(

@@ -27,7 +27,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "write every row of a kind that is not declared silent into the ledger, whatever becomes of it, and go \
                  on to the next",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: true,
+        walks: Some("the kinds that the target itself declares"),
         sharing: Sharing::Lane,
         deadline: PATIENCE.saturating_mul(2),
         no_cause: None,

@@ -34,7 +34,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "compute the row from all stored events of the message, by their own times, never from the one that \
                  has just come",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: true,
+        walks: Some("the documented events and the order of their severity"),
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(40),
         no_cause: None,

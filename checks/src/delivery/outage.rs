@@ -47,7 +47,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "acknowledge after the commit and nothing else; when in doubt answer with the status that the provider \
                  documents to repeat",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(45),
         no_cause: None,

@@ -29,7 +29,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "let the ledger follow from the stored events and their own times, and store each event once, by a \
                  key made of what the provider repeats unchanged",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(20),
         no_cause: None,

@@ -32,7 +32,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "map every documented spelling to one event, and every event to its classification, in one table from \
                  which the declaration is printed too",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: true,
+        walks: Some("the documented events in every spelling, and those that the target itself declares"),
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(20),
         no_cause: None,

@@ -33,7 +33,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "take 201 for what it is, let every event reach the ledger, and alert on what is overdue and on the \
                  share of rejections",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(75),
         no_cause: None,

@@ -41,7 +41,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "compute the row in one statement from the stored events, under a lock that each writer of the message \
                  takes before it reads",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(40),
         no_cause: None,

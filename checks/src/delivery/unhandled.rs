@@ -26,7 +26,7 @@ pub(super) fn check() -> Check<Lane> {
                   true, is kept as it came, and leaves the ledger row as it was byte for byte",
         remedy: "answer 200 to what is no concern of yours, and keep it",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(10),
         no_cause: None,

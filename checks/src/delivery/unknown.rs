@@ -25,7 +25,7 @@ pub(super) fn check() -> Check<Lane> {
                   makes no ledger row",
         remedy: "answer 200 whether the message is known or not, and keep the event for when it will be",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: true,
+        walks: Some("the documented events"),
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(10),
         no_cause: None,

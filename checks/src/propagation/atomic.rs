@@ -36,7 +36,7 @@ pub(super) fn check() -> Check<Lane> {
                   killed before and after its commit, the three are all there or none is, in one look at the database",
         remedy: "enqueue in the transaction of the change, on its connection",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: PATIENCE.saturating_mul(3),
         no_cause: None,

@@ -30,7 +30,7 @@ pub(super) fn check() -> Check<Lane> {
                   propagation's id, dated within a second of the change",
         remedy: "write the audit row in the statement, or at least in the transaction, that changes the state",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: PATIENCE.saturating_mul(2),
         no_cause: None,

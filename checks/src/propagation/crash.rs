@@ -38,7 +38,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "let a claim hide a row for a lease and count nothing; write the end of a dispatch after the answer, with \
                  its audit row in one statement",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: soak::deadline(PATIENCE.saturating_mul(4)),
         no_cause: None,

@@ -39,7 +39,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "compare the number of failures with the limit where it is counted up, in the statement that sets the time \
                  of death and writes the audit row; leave the dead out of the claim",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: PATIENCE.saturating_mul(3),
         no_cause: None,

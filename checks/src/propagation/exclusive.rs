@@ -49,7 +49,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "claim with FOR UPDATE SKIP LOCKED and look at the row's condition after it is locked; hide what is \
                  claimed for a lease that is longer than a dispatch; let only the holder complete",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: soak::deadline(DONE),
         no_cause: None,

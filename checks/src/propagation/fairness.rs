@@ -32,7 +32,7 @@ pub(super) fn check() -> Check<Lane> {
                   those after it, but for the dispatches that are under way at once",
         remedy: "claim the oldest due rows first, a few at a time",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: PATIENCE.saturating_mul(2),
         no_cause: None,

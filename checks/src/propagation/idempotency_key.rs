@@ -30,7 +30,7 @@ pub(super) fn check() -> Check<Lane> {
                   key follows from the propagation and what it is about, and is the same at each attempt",
         remedy: "make the key from the row's id and that of the resource, never from the attempt, the clock or chance",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: PATIENCE.saturating_mul(3),
         no_cause: None,

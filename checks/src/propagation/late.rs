@@ -32,7 +32,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "give every claim a token; complete only where the row still has it and the lease lives, by the \
                  database's clock and in the statement that writes; before a dispatch look how much of the lease is left",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: PATIENCE.saturating_mul(2),
         no_cause: None,

@@ -41,7 +41,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "take nothing for success but the documented answer, read in full; try completions again for as long as \
                  the lease lives, and let it bring back what was lost",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: soak::deadline(PATIENCE.saturating_mul(4)),
         no_cause: None,

@@ -37,7 +37,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "take every failure of a row for that row's own, and complete rows one by one where the database refuses \
                  them together",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: PATIENCE.saturating_mul(2),
         no_cause: None,

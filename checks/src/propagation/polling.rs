@@ -41,7 +41,7 @@ pub(super) fn check() -> Check<Lane> {
                   is enqueued at once",
         remedy: "poll whatever happens, and listen for notifications besides",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: PATIENCE.saturating_mul(2),
         no_cause: None,

@@ -33,7 +33,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "redact the whole error with every credential that the service knows, and cut it only then, before it is \
                  stored or logged",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: PATIENCE.saturating_mul(2),
         no_cause: None,

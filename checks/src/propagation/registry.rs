@@ -33,7 +33,9 @@ pub(super) fn check() -> Check<Lane> {
                   direction; a row of each declared kind is carried out, not buried as unknown",
         remedy: "add the value, its handler and what enqueues it together; remove what nobody enqueues",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: true,
+        walks: Some(
+            "the kinds that the database declares, those that the runner handles, and those that changes cause",
+        ),
         sharing: Sharing::Lane,
         deadline: PATIENCE.saturating_mul(2),
         no_cause: None,

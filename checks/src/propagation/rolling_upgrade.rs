@@ -29,7 +29,7 @@ pub(super) fn check() -> Check<Lane> {
                   keeps; then they are attempted as failures, on the schedule, and the downstream is not called",
         remedy: "claim only kinds that have a handler, and others when they have been due for more than a lease",
         needs: &[Need::Services, Need::Database, Need::Wires, Need::Disposable],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: PATIENCE.saturating_mul(2),
         no_cause: None,

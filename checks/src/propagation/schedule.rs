@@ -37,7 +37,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "take the step from the list by the number of failures, the last one where the list ends, and write both \
                  times by the database's clock in one statement",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: PATIENCE.saturating_mul(3),
         no_cause: None,

@@ -35,7 +35,7 @@ pub(super) fn check() -> Check<Lane> {
                   pg_blocking_pids; and once it is given up the locked rows are dispatched, each once",
         remedy: "claim with FOR UPDATE SKIP LOCKED",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: WITHIN.saturating_mul(3),
         no_cause: None,

@@ -32,7 +32,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "ask for a newer propagation of the same thing after the claim, before the call; and hold a newer one back \
                  while an older is in flight",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: PATIENCE.saturating_mul(3),
         no_cause: None,

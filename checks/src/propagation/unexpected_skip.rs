@@ -31,7 +31,7 @@ pub(super) fn check() -> Check<Lane> {
                   retries, and has an audit row that names it",
         remedy: "match the reason against the list of harmless ones, letter by letter, and fail on everything else",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: PATIENCE,
         no_cause: None,

@@ -29,7 +29,7 @@ pub(super) fn check() -> Check<Lane> {
                   reason and without the ordinary one; the downstream is never called",
         remedy: "count a kind without a handler as a failed attempt like any other, and only name its death differently",
         needs: &[Need::Services, Need::Database, Need::Wires, Need::Disposable],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: PATIENCE.saturating_mul(2),
         no_cause: None,

@@ -35,7 +35,7 @@ pub(super) fn check() -> Check<Lane> {
                   dependency and period, counted on the wires, and after the period a burst costs exactly one more",
         remedy: "keep the last result for its period and let one probe serve all who wait for it",
         needs: &[Need::Services, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(40),
         no_cause: None,

@@ -33,7 +33,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "set the dependency's criticality as the matrix declares it, and let only a critical one that failed \
                  answer 503",
         needs: &[Need::Services, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(60),
         no_cause: None,

@@ -28,7 +28,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "make every service answer with the same envelope type, and let each answer carry the time of the \
                  probe that it reports",
         needs: &[Need::Services, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(20),
         no_cause: None,

@@ -34,7 +34,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "give each probe a time limit of its own, probe side by side, and serve the last result while a probe \
                  is under way",
         needs: &[Need::Services, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Alone,
         deadline: Duration::from_secs(60),
         no_cause: None,

@@ -29,7 +29,7 @@ pub(super) fn check() -> Check<Lane> {
                   hangs, and readiness says that it is so",
         remedy: "let liveness answer without asking anything else",
         needs: &[Need::Services, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(30),
         no_cause: None,

@@ -18,7 +18,7 @@ pub(super) fn check() -> Check<Lane> {
         asserts: "the dependencies that each service shows are those of the declared matrix, in both directions",
         remedy: "declare the dependency with its criticality, or take it out of the service",
         needs: &[Need::Services],
-        registry_walk: true,
+        walks: Some("the dependencies that each service shows, and the criticality matrix"),
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(10),
         no_cause: None,

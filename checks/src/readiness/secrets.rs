@@ -29,7 +29,7 @@ pub(super) fn check() -> Check<Lane> {
                   each dependency broken so that its error carries the credentials",
         remedy: "show a short word of your own for each failure; redact what comes from outside first and cut it second",
         needs: &[Need::Services, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(40),
         no_cause: None,

@@ -24,7 +24,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "check the hash, look for the end of a plain dump, keep every message of the restore tool, and compare \
                  what was restored with the manifest",
         needs: &[Need::Services, Need::Database, Need::Disposable],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: PATIENCE.saturating_mul(8),
         no_cause: None,

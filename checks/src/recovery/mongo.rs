@@ -38,7 +38,7 @@ pub(super) fn check() -> Check<Lane> {
                   that of the source",
         remedy: "the report of `sabot drill mongo` names the collections that differ and each message of the restore tool",
         needs: NEEDS,
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: PATIENCE,
         no_cause: None,

@@ -25,7 +25,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "choose by the time in the manifest, and let nothing that is wrong with the newest pass over to an older \
                  one",
         needs: &[Need::Services, Need::Database, Need::Disposable],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: PATIENCE.saturating_mul(5),
         no_cause: None,

@@ -25,7 +25,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "compare the extensions of the artifact with pg_available_extensions, and its size with the room, before \
                  the restore tool is started",
         needs: &[Need::Services, Need::Database, Need::Disposable],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: PATIENCE.saturating_mul(3),
         no_cause: None,

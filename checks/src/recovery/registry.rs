@@ -25,7 +25,7 @@ pub(super) fn check() -> Check<Lane> {
                   only databases that are drilled; nothing is exempt or described that is not there",
         remedy: "add a drill for what has none, or an exemption that says why not",
         needs: &[Need::Services, Need::Database, Need::Disposable],
-        registry_walk: true,
+        walks: Some("the databases of the source, the backup jobs, and their drills"),
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(20),
         no_cause: None,

@@ -25,7 +25,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "the report of `sabot drill` names the tables that differ and each message of the restore tool: mend the \
                  backup job, not the drill",
         needs: &[Need::Services, Need::Database, Need::Disposable],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: PATIENCE.saturating_mul(2),
         no_cause: None,

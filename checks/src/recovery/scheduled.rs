@@ -39,7 +39,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "take a lock in the database for the length of a backup, and look under it whether what is due is there \
                  already",
         needs: &[Need::Services, Need::Database, Need::Wires],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: PATIENCE,
         no_cause: None,

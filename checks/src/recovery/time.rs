@@ -35,7 +35,7 @@ pub(super) fn rto() -> Check<Lane> {
                   the check, the drill reports the same within 2 s, and a limit that it exceeds fails it",
         remedy: "restore with several jobs into a server tuned for it, take base backups, or change the limit knowingly",
         needs: &[Need::Services, Need::Database, Need::Disposable],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Alone,
         deadline: PATIENCE.saturating_mul(3),
         no_cause: None,
@@ -111,7 +111,7 @@ pub(super) fn rpo() -> Check<Lane> {
         remedy: "take the time from the manifest that is written when the backup is taken, never from the file's name or \
                  date, and alert when the newest grows old",
         needs: &[Need::Services, Need::Database, Need::Disposable],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: PATIENCE.saturating_mul(4),
         no_cause: None,

@@ -23,7 +23,7 @@ pub(super) fn check() -> Check<Lane> {
         remedy: "give a drill no address of the source, and restore only into a server that the drill has made, or that \
                  is empty, not the source and marked as disposable",
         needs: &[Need::Services, Need::Database, Need::Disposable],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: PATIENCE.saturating_mul(3),
         no_cause: None,

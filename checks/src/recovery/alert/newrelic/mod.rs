@@ -40,7 +40,7 @@ pub(in super::super) fn check() -> Check<Lane> {
         remedy: "ship the age form: `max(timestamp) / 1000 - max(metric) FACET job`, ABOVE the promised seconds, with \
                  openViolationOnExpiration",
         needs: &[Need::Files],
-        registry_walk: false,
+        walks: None,
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(10),
         no_cause: None,

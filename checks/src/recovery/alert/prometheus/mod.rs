@@ -38,7 +38,7 @@ pub(in super::super) fn check() -> Check<Lane> {
                   is zero, and for one that is absent; no `for` is longer than promised, no alert can never fire",
         remedy: "alert on `time() - max by (job) (metric) > seconds or absent(metric)`, once for each severity",
         needs: &[Need::Files],
-        registry_walk: true,
+        walks: Some("every rule of the rule files"),
         sharing: Sharing::Lane,
         deadline: Duration::from_secs(100),
         no_cause: None,
