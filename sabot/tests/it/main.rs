@@ -5,6 +5,7 @@ mod arrows;
 mod builds;
 mod catalogue;
 mod drill;
+mod guide;
 mod names;
 mod program;
 mod record;
