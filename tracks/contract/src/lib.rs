@@ -6,6 +6,8 @@
 
 mod names;
 mod registry;
+pub mod source;
 
 pub use names::{Names, Place};
 pub use registry::{Email, Entry, Registry};
+pub use source::SourceError;
