@@ -5,6 +5,7 @@
 //! in a document, in a database. Two sets of names can be compared in both directions.
 
 mod names;
+mod nearest;
 mod registry;
 pub mod source;
 

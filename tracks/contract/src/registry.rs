@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Every kind with its consumers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Registry {
     /// One entry for each kind.
     pub kinds: Vec<Entry>,
@@ -11,6 +12,7 @@ pub struct Registry {
 
 /// A kind and who consumes it: at least one of the consumers, or nobody with a reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Entry {
     /// The kind's name.
     pub kind: String,
@@ -30,6 +32,7 @@ pub struct Entry {
 
 /// An email.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Email {
     /// The fields of the event's payload that its template names.
     #[serde(default)]

@@ -1,7 +1,9 @@
 //! Where names stand written: sources of any language, documents, a database.
 
+mod comments;
 mod constants;
 mod document;
+mod node;
 pub mod postgres;
 mod registry;
 
