@@ -11,11 +11,12 @@ pub(crate) fn nearest<'a>(meant: &str, names: impl IntoIterator<Item = &'a str>)
 }
 
 /// What to do about a name that is not among `names`: the nearest, else all there are.
-pub(crate) fn choose<'a>(meant: &str, names: impl IntoIterator<Item = &'a str> + Clone) -> String {
-    if let Some(name) = nearest(meant, names.clone()) {
+pub(crate) fn choose<'a>(meant: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    let names: Vec<_> = names.into_iter().collect();
+    if let Some(name) = nearest(meant, names.iter().copied()) {
         return format!("did you mean {name:?}?");
     }
-    let all: Vec<_> = names.into_iter().map(|name| format!("{name:?}")).collect();
+    let all: Vec<_> = names.iter().map(|name| format!("{name:?}")).collect();
     match all.len() {
         0 => "there is none".to_owned(),
         1..=8 => format!("there is {}", all.join(", ")),

@@ -140,7 +140,7 @@ impl Walk<'_> {
 
     fn lost(&self, node: &Node, way: &str, problem: &str, remedy: String) -> SourceError {
         let here = if way.is_empty() { "the document".to_owned() } else { format!("`{way}`") };
-        SourceError::new(self.place(node.line), format!("{here} {problem}"), remedy)
+        SourceError::new(self.place(node.line).to_string(), format!("{here} {problem}"), remedy)
     }
 }
 
@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(read("/a~1b/*", object).unwrap(), ["c.d 2", "e.f 3"]);
         assert_eq!(read("/a~1b/e.f/on", object).unwrap(), ["x 3"]);
         assert_eq!(read("/*/*/on", "k:\n a: {on: x}\n b:\n  on: y\n").unwrap(), ["x 2", "y 4"]);
-        assert_eq!(read("/kinds/*", "kinds: []").unwrap(), [String::new(); 0]);
+        assert!(read("/kinds/*", "kinds: []").unwrap().is_empty());
     }
 
     #[test]
