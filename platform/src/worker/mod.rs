@@ -31,6 +31,7 @@ pub fn main() -> ExitCode {
     };
     match &cli.command {
         Some(Command::Kinds { format }) => return registry::print(*format),
+        Some(Command::Contract) => return registry::print_contract(),
         Some(Command::DeadLetters { command }) => {
             return match cli.database.settle_alone("sabot-worker") {
                 Ok(database) => dead_letters::run(command, &database),

@@ -1,4 +1,4 @@
-//! `sabot-worker kinds`: the registry, to be read without a service that runs.
+//! `sabot-worker kinds` and `contract`: the registries, to be read without a service that runs.
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use sabot_propagation::{Declared, RegistryError};
 use serde::Serialize;
 
 use super::settings::Format;
-use crate::kind::kinds;
+use crate::kind::{Kind, kinds};
 use crate::propagation::registry;
 
 /// Everything that is declared.
@@ -36,6 +36,15 @@ pub(super) fn print(format: Format) -> ExitCode {
         }
         Format::Text => Ok(text(&kinds, &propagations)),
     };
+    print_text(printed)
+}
+
+/// Prints who consumes each kind, in the order of their declaration.
+pub(super) fn print_contract() -> ExitCode {
+    print_text(serde_json::to_string_pretty(&Kind::registry()))
+}
+
+fn print_text(printed: Result<String, serde_json::Error>) -> ExitCode {
     let Ok(printed) = printed else {
         eprintln!("error: the registry cannot be written as JSON");
         return ExitCode::FAILURE;

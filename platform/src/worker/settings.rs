@@ -59,6 +59,8 @@ pub enum Command {
         #[arg(long, default_value = "text")]
         format: Format,
     },
+    /// Print as JSON who consumes each kind, or why nobody does
+    Contract,
     /// List, show, replay or discard the propagations that failed their last attempt
     DeadLetters {
         /// What to do with them.

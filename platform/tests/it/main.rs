@@ -3,6 +3,7 @@
 
 mod backup;
 mod command_line;
+mod contract;
 mod database;
 mod delivery;
 mod migrations;
