@@ -40,6 +40,7 @@ look() {
   have node || missing+=(nodejs)
   have npm || missing+=(npm)
   have_venv || missing+=(python3-venv)
+  { have chromium || have chromium-browser || have google-chrome; } || missing+=(chromium)
 }
 
 lacks() { [[ " ${missing[*]} " == *" $1 "* ]]; }

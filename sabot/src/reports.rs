@@ -15,6 +15,7 @@ pub(crate) struct Report {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
+    Html,
     Json,
     Markdown,
 }
@@ -25,9 +26,10 @@ impl FromStr for Report {
     fn from_str(text: &str) -> Result<Self, String> {
         let (kind, path) = text.split_once('=').ok_or("a report is KIND=FILE, such as json=record.json")?;
         let kind = match kind {
+            "html" => Kind::Html,
             "json" => Kind::Json,
             "markdown" => Kind::Markdown,
-            other => return Err(format!("no report is called `{other}`; there are json and markdown")),
+            other => return Err(format!("no report is called `{other}`; there are html, json and markdown")),
         };
         if path.is_empty() {
             return Err("the file is missing, as in json=record.json".into());
@@ -56,6 +58,7 @@ impl Report {
     /// Writes it beside its place and moves it there, so that no reader meets half a report.
     pub(crate) fn write(&self, record: &Record) -> Result<(), String> {
         let text = match self.kind {
+            Kind::Html => report::html(record),
             Kind::Json => serde_json::to_string_pretty(record).map_err(|error| error.to_string())?,
             Kind::Markdown => report::markdown(record),
         };

@@ -1,0 +1,45 @@
+//! Characters that no reader sees, or that turn text around, spelled out.
+
+/// Spells out control characters and marks of direction, as `\u{202e}`; line ends and tabs stay.
+pub(super) fn visible(page: String) -> String {
+    if !page.contains(is_hidden) {
+        return page;
+    }
+    let mut shown = String::with_capacity(page.len() + 64);
+    for character in page.chars() {
+        if is_hidden(character) {
+            shown.extend(character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+fn is_hidden(character: char) -> bool {
+    match character {
+        '\n' | '\r' | '\t' => false,
+        // Zero width and direction; separators of lines; the byte order mark; what only programs exchange.
+        '\u{61c}'
+        | '\u{200b}'
+        | '\u{200e}'
+        | '\u{200f}'
+        | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{2069}'
+        | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e007f}' => true,
+        other => other.is_control(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_turns_text_around_is_spelled_out_and_line_ends_stay() {
+        let told = visible("a\u{202e}b\u{0}\u{1b}[31m\n\tc\u{feff}é".into());
+        assert_eq!(told, "a\\u{202e}b\\u{0}\\u{1b}[31m\n\tc\\u{feff}é");
+    }
+}
