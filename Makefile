@@ -25,7 +25,7 @@ test: build ## Runs every test, and proves one sabotage for each check
 	$(SABOT) prove --one-each
 
 prove: build ## Proves every check: each sabotage, the whole matrix
-	$(SABOT) prove --report json=$(REPORTS)/proof.json,markdown=$(REPORTS)/proof.md
+	$(SABOT) prove --report json=$(REPORTS)/proof.json,markdown=$(REPORTS)/proof.md,html=$(REPORTS)/proof.html
 
 lint: ## Formatting, clippy, documentation, shell scripts: warnings are errors
 	cargo fmt --all --check

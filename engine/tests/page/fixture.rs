@@ -273,7 +273,7 @@ fn outcome(index: usize) -> Outcome {
 fn proof(ids: &[String], own: usize, sabotage: &str, outcome: Outcome) -> Proof {
     let red = |(index, id): (usize, &String)| {
         let named = index == own && !outcome.is_nothing();
-        let besides = outcome != Outcome::NothingSurvived && (index * 31 + own * 17) % 41 == 0;
+        let besides = outcome != Outcome::NothingSurvived && (index * 31 + own * 17).is_multiple_of(41);
         let verdict = match outcome {
             Outcome::Proved if named => Verdict::Fail,
             Outcome::Void if named => Verdict::Unverified,

@@ -77,6 +77,18 @@
     return [lost.map((link) => link.hash), ids.filter((id, at) => ids.indexOf(id) !== at)];
   },
 
+  // The matrix scrolled to its end: whether it scrolled, and whether its headers are still at its edges.
+  headers() {
+    const window = document.querySelector('.matrix');
+    window.scrollIntoView({ behavior: 'instant' });
+    window.scrollTo({ left: 1e6, top: 1e6, behavior: 'instant' });
+    const edge = window.getBoundingClientRect();
+    const column = window.querySelector('thead th:last-child').getBoundingClientRect();
+    const row = window.querySelector('tbody:last-child tr:last-child th').getBoundingClientRect();
+    const scrolled = window.scrollLeft > 50 && window.scrollTop > 1000;
+    return [scrolled, Math.abs(column.top - edge.top) < 3, Math.abs(row.left - edge.left) < 3];
+  },
+
   // The headings' levels, in order.
   headings() {
     return [...document.querySelectorAll('h1, h2, h3, h4')].map((heading) => Number(heading.tagName[1]));

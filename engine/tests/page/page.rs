@@ -5,13 +5,14 @@ use super::fixture::{HOSTILE, all_of, large, long, rich};
 use sabot_engine::{Record, report};
 use serde_json::{Value, json};
 
-pub(crate) const TRIALS: [(&str, fn()); 8] = [
+pub(crate) const TRIALS: [(&str, fn()); 9] = [
     ("a_page_opens_without_errors_and_asks_for_nothing", a_page_opens_without_errors_and_asks_for_nothing),
     ("hostile_text_runs_nothing", hostile_text_runs_nothing),
     ("folds_open_and_close_by_keyboard", folds_open_and_close_by_keyboard),
     ("filters_leave_what_fits_and_say_how_many", filters_leave_what_fits_and_say_how_many),
     ("without_its_script_the_page_is_a_plain_list", without_its_script_the_page_is_a_plain_list),
     ("a_link_to_a_check_unfolds_it", a_link_to_a_check_unfolds_it),
+    ("the_matrix_keeps_its_headers_in_view", the_matrix_keeps_its_headers_in_view),
     ("nothing_is_wider_than_a_phone_or_a_desk", nothing_is_wider_than_a_phone_or_a_desk),
     ("text_can_be_read_in_light_and_in_dark", text_can_be_read_in_light_and_in_dark),
 ];
@@ -101,6 +102,10 @@ fn filters_leave_what_fits_and_say_how_many() {
     assert_eq!(ask(&mut browser, "shown"), json!([["delivery.replay", "fail", "delivery"]]));
     assert_eq!(filtered(&mut browser, "form.elements.text.value = 'no such thing'"), "0 of 60 checks");
     assert_eq!(filtered(&mut browser, "form.reset()"), "60 checks");
+    browser.open(&report::html(&large()));
+    assert_eq!(filtered(&mut browser, "form.elements.text.value = 'check-77'"), "111 of 10,000 checks");
+    let ends = "[...document.querySelectorAll('#checks ul')].filter((list) => list.checkVisibility()).length";
+    assert_eq!(browser.eval(ends), json!(4), "the lists of 50 that begin at 50, 750, 7700 and 7750");
 }
 
 fn without_its_script_the_page_is_a_plain_list() {
@@ -121,6 +126,18 @@ fn a_link_to_a_check_unfolds_it() {
     browser.eval("come");
     let target = browser.eval("(() => { const at = document.querySelector(location.hash); return [at.checkVisibility(), at.firstElementChild.open]; })()");
     assert_eq!(target, json!([true, true]), "also where the filter had hidden it");
+}
+
+fn the_matrix_keeps_its_headers_in_view() {
+    let mut browser = opened(&rich());
+    for width in [360, 1440] {
+        browser.look(width, "light");
+        assert_eq!(
+            ask(&mut browser, "headers"),
+            json!([true, true, true]),
+            "scrolled to its last corner, {width} pixels"
+        );
+    }
 }
 
 fn nothing_is_wider_than_a_phone_or_a_desk() {

@@ -39,7 +39,7 @@ fn check(index: usize, result: &Result) -> Markup {
             @if !result.failure_mode.is_empty() {
                 p.mode { strong { "What breaks without it" } " " (result.failure_mode) }
             }
-            @if let Some(reason) = &result.reason { p.reason { strong { "Why it could not tell" } " " (reason) } }
+            @if let Some(reason) = &result.reason { p.reason { strong { "Reason" } " " (reason) } }
             (findings(&result.findings))
         }
     }

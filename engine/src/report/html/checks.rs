@@ -7,11 +7,17 @@ use crate::{Proof, Record, Result, Verdict};
 use maud::{Markup, html};
 use std::collections::HashMap;
 
+/// Up to this many checks are one list. More are lists of [`CHUNK`], each drawn when it comes into view: a browser that
+/// watches thousands of single entries for that scrolls no more.
+const PLAIN: usize = 200;
+const CHUNK: usize = 50;
+
 /// For each check the sabotages that turned it red, by their place in the record.
 type Reds<'a> = HashMap<&'a str, Vec<(usize, &'a Proof)>>;
 
 pub(super) fn section(record: &Record) -> Markup {
     let reds = reds(record);
+    let at_once = if record.results.len() > PLAIN { CHUNK } else { PLAIN };
     html! {
         section #checks aria-labelledby="checks-title" {
             h2 #checks-title { "All checks" }
@@ -19,9 +25,11 @@ pub(super) fn section(record: &Record) -> Markup {
             p.row.head aria-hidden="true" {
                 span { "verdict" } span { "check" } span.level { "level" } span.looked { "looked at" } span.took { "took" }
             }
-            ul.checks {
-                @for (index, result) in record.results.iter().enumerate() {
-                    (check(index, result, reds.get(result.id.as_str()).map_or(&[], Vec::as_slice)))
+            @for (number, chunk) in record.results.chunks(at_once).enumerate() {
+                ul.checks.chunk[at_once < record.results.len()] {
+                    @for (place, result) in chunk.iter().enumerate() {
+                        (check(number * at_once + place, result, reds.get(result.id.as_str()).map_or(&[], Vec::as_slice)))
+                    }
                 }
             }
         }

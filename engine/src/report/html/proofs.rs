@@ -14,6 +14,7 @@ pub(super) fn list(record: &Record) -> Markup {
                         summary.row {
                             (outcome(each.outcome))
                             span { code { (each.sabotage) } span.mistake { (each.mistake) } }
+                            span.level { (how(each)) }
                             span.took { (took(each.took_ms)) }
                         }
                         div.body { (body(each)) }
@@ -25,12 +26,11 @@ pub(super) fn list(record: &Record) -> Markup {
 }
 
 fn body(proof: &Proof) -> Markup {
-    let sorts = proof.sorts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ");
     let named = proof.turns_red.join(", ");
     html! {
         @if let Some(reason) = &proof.reason { p.reason { (reason) } }
         dl.facts {
-            @if !sorts.is_empty() { div { dt { "sort" } dd { (sorts) ", of " (proof.nature) } } }
+            div { dt { "put on by" } dd { (how(proof)) } }
             div { dt { "must turn red" } dd { (named) } }
             div { dt { "seen to have landed" } dd { (proof.landed.as_deref().unwrap_or("no")) } }
             @if let Some(besides) = besides(proof) { div { dt { "turned red besides" } dd { (besides) } } }
@@ -42,6 +42,12 @@ fn body(proof: &Proof) -> Markup {
             @if let Some(found) = &red.finding { (finding(found)) }
         }
     }
+}
+
+/// By what means it was put on, and whether it is of cause or of symptom.
+fn how(proof: &Proof) -> String {
+    let sorts = proof.sorts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" + ");
+    if sorts.is_empty() { "nothing".into() } else { format!("{sorts}, of {}", proof.nature) }
 }
 
 fn besides(proof: &Proof) -> Option<String> {

@@ -3,6 +3,7 @@
 (() => {
   const form = document.querySelector('form.filter');
   const items = [...document.querySelectorAll('#checks li.check')];
+  const chunks = document.querySelectorAll('#checks ul.chunk');
   const said = form.querySelector('output');
   const texts = new Map();
   const textOf = (item) => {
@@ -25,7 +26,13 @@
       item.hidden = !fits;
       if (fits) shown += 1;
     }
-    said.value = shown === items.length ? `${shown} checks` : `${shown} of ${items.length} checks`;
+    for (const chunk of chunks) {
+      const left = chunk.querySelectorAll(':scope > :not([hidden])').length;
+      chunk.hidden = left === 0;
+      chunk.style.containIntrinsicHeight = `${left * 2.7}rem`;
+    }
+    const all = items.length === 1 ? '1 check' : `${items.length.toLocaleString('en')} checks`;
+    said.value = shown === items.length ? all : `${shown.toLocaleString('en')} of ${all}`;
   };
 
   let pending = 0;

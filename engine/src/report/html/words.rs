@@ -37,7 +37,7 @@ pub(super) fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -98,7 +98,7 @@ pub(super) fn number(value: f64) -> String {
 fn seconds(value: f64) -> String {
     let (size, sign) = (value.abs(), if value < 0.0 { "−" } else { "" });
     let text = match size {
-        size if size == 0.0 => "0 s".to_owned(),
+        0.0 => "0 s".to_owned(),
         size if size < 0.9995 => format!("{} ms", number(size * 1e3)),
         size if size < 59.95 => format!("{} s", number((size * 10.0).round() / 10.0)),
         size if size < 3_570.0 => two(size, (60.0, "min"), (1.0, "s")),
