@@ -63,7 +63,7 @@ pub(crate) struct Chosen {
     /// What to show: `text` is live on a terminal and plain lines elsewhere, `json` is the record.
     #[arg(long, value_enum, default_value_t = Show::Text)]
     pub(crate) format: Show,
-    /// Also write reports, such as `json=record.json,markdown=report.md`.
+    /// Also write reports, such as `json=record.json,html=report.html`.
     #[arg(long, value_name = "KIND=FILE,…", value_delimiter = ',')]
     pub(crate) report: Vec<Report>,
 }

@@ -44,6 +44,7 @@ pub(crate) struct Browser {
 impl Browser {
     pub(crate) fn start() -> Self {
         let program = find().expect("no chromium: `make setup` installs it, or name it in SABOT_CHROMIUM");
+        assert!(program.is_file(), "{} is no file: SABOT_CHROMIUM names it", program.display());
         let folder = tempfile::tempdir().unwrap();
         let mut process = command(&program, folder.path()).spawn().unwrap();
         let to = process.stdin.take().unwrap();
