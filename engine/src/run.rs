@@ -49,6 +49,7 @@ pub async fn run<A: Arena>(
     record: &mut Record,
 ) {
     let (able, skipped) = split(arena, checks, options);
+    let skipped = arena.secrets().clean(skipped);
     for result in &skipped {
         events.send(Event::CheckEnded(Box::new(result.clone())));
     }
