@@ -13,4 +13,5 @@ if [ -s "$impossible" ]; then
   allowed=(--allow-skips "$needs")
 fi
 mkdir -p "$reports"
-exec "$sabot" run ${allowed[@]+"${allowed[@]}"} --report "json=$reports/record.json,markdown=$reports/report.md"
+exec "$sabot" run ${allowed[@]+"${allowed[@]}"} --report \
+  "json=$reports/record.json,markdown=$reports/report.md,junit=$reports/junit.xml,prometheus=$reports/sabot.prom"

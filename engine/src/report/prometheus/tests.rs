@@ -130,7 +130,7 @@ fn a_damaged_file_before_counts_for_what_can_be_read_of_it() {
         format!("{PASS_OF_A} NaN"),
         format!("{PASS_OF_A} -5"),
         format!("{PASS_OF_A} soon"),
-        format!("{PASS_OF_A}"),
+        PASS_OF_A.to_owned(),
         "sabot_last_pass_timestamp_seconds{track=\"a\",x=\"\"} 5".into(),
         "\0\u{fffd}<html>".into(),
     ] {
