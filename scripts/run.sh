@@ -13,22 +13,6 @@ if [ -s "$impossible" ]; then
   allowed=(--allow-skips "$needs")
 fi
 mkdir -p "$reports"
-
-# Beside this script, so that a signal to it reaches the run, and the address comes after the last line of the run.
-"$sabot" run ${allowed[@]+"${allowed[@]}"} \
-  --report "json=$reports/record.json,markdown=$reports/report.md,html=$reports/report.html" &
-run=$!
-trap 'kill -TERM "$run" 2>/dev/null || true' TERM HUP
-trap : INT # the terminal tells the run itself
-while true; do
-  status=0
-  wait "$run" || status=$?
-  kill -0 "$run" 2>/dev/null || break
-done
-
-case $status in
-  3 | 4) ;; # nothing was run, so nothing was written
-  *) [ ! -e "$reports/report.html" ] ||
-    printf 'file://%s\n' "$(cd "$reports" && pwd -P | sed 's/%/%25/g; s/ /%20/g; s/#/%23/g; s/?/%3F/g')/report.html" ;;
-esac
-exit "$status"
+# The page comes last, so that the run ends with its address.
+exec "$sabot" run ${allowed[@]+"${allowed[@]}"} --report "json=$reports/record.json,markdown=$reports/report.md,\
+junit=$reports/junit.xml,prometheus=$reports/sabot.prom,html=$reports/report.html"

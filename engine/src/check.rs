@@ -2,6 +2,7 @@
 
 use crate::{Cx, Judgement};
 use futures_util::future::BoxFuture;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
@@ -9,7 +10,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// How common the promise is that a check guards.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// A promise that any such system makes.
@@ -28,8 +29,9 @@ impl fmt::Display for Level {
 }
 
 /// What a check needs of its surroundings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(into = "String", try_from = "String")]
+#[schemars(with = "String", extend("pattern" = "^(files|services|database|wires|disposable|cluster|tool:.+)$"))]
 pub enum Need {
     /// Files of the target: starts nothing.
     Files,

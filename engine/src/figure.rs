@@ -1,10 +1,11 @@
 //! What a check measured, for readers who would rather look than read: values against limits, attempts against their
 //! schedule, rows before and after.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Something that a report can draw.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "figure", rename_all = "lowercase")]
 pub enum Figure {
     /// A value that must not exceed its limit.
@@ -16,7 +17,7 @@ pub enum Figure {
 }
 
 /// A value that must not exceed its limit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Gauge {
     /// What was measured.
     pub name: String,
@@ -29,7 +30,7 @@ pub struct Gauge {
 }
 
 /// When attempts were due, and when they were made or dated, in seconds after the first.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Timeline {
     /// Whose attempts.
     pub name: String,
@@ -38,7 +39,7 @@ pub struct Timeline {
 }
 
 /// One attempt of a [`Timeline`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Attempt {
     /// Which one.
     pub name: String,
@@ -49,7 +50,7 @@ pub struct Attempt {
 }
 
 /// The same rows at two moments.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rows {
     /// Which rows, and what lies between the two moments.
     pub name: String,

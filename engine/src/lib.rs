@@ -28,6 +28,7 @@ mod redact;
 pub mod report;
 mod run;
 mod sabotage;
+mod schema;
 mod select;
 #[cfg(test)]
 mod testing;
@@ -45,5 +46,6 @@ pub use record::{FORMAT, Fact, Record, Result, Series, VERSION};
 pub use redact::{Secrets, Spelling, spellings};
 pub use run::{RunOptions, run};
 pub use sabotage::{Nature, PutOn, Sabotage, Sort, Worn, do_nothing};
+pub use schema::record_schema;
 pub use select::{Nothing, Selection, UnknownSkip, check_skips};
 pub use verdict::{CannotTell, Context, Finding, Judgement, Verdict};

@@ -1,11 +1,12 @@
 //! What one sabotage showed.
 
 use crate::{Finding, Nature, Sort, Verdict};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What one sabotage showed of the checks that it names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// Every named check turned red by its own assertion, and green again after the undo.
@@ -56,7 +57,7 @@ impl fmt::Display for Outcome {
 }
 
 /// One check under one sabotage: a cell of the matrix.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Red {
     /// The check's id.
     pub check: String,
@@ -71,7 +72,7 @@ pub struct Red {
 }
 
 /// What one sabotage showed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Proof {
     /// The sabotage's id.
     pub sabotage: String,

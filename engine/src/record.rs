@@ -1,6 +1,8 @@
 //! The record of a run: versioned, complete, and the only thing that reports are drawn from.
 
-use crate::{Figure, Finding, Level, Need, Proof, Verdict};
+use crate::redact::Clean as _;
+use crate::{Figure, Finding, Level, Need, Proof, Secrets, Verdict};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -10,15 +12,18 @@ pub const FORMAT: &str = "sabot-record";
 pub const VERSION: u32 = 1;
 
 /// One execution of chosen checks, or one proof of them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
-    /// Always [`FORMAT`].
+    /// Always `sabot-record`.
+    #[schemars(extend("const" = FORMAT))]
     pub format: String,
-    /// The version of the format, [`VERSION`].
+    /// The version of the format; it grows when a field changes its meaning or goes, not when one is added.
+    #[schemars(extend("const" = VERSION))]
     pub version: u32,
     /// The version of Sabot that wrote it.
     pub sabot: String,
     /// `run` or `prove`.
+    #[schemars(extend("enum" = ["run", "prove"]))]
     pub command: String,
     /// What was judged.
     pub target: String,
@@ -26,9 +31,11 @@ pub struct Record {
     pub profile: Vec<Fact>,
     /// When it began, UTC.
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub started_at: OffsetDateTime,
     /// When it ended, UTC.
     #[serde(with = "time::serde::rfc3339")]
+    #[schemars(with = "String", extend("format" = "date-time"))]
     pub finished_at: OffsetDateTime,
     /// One entry for each chosen check, in the order of the registry.
     pub results: Vec<Result>,
@@ -45,7 +52,7 @@ pub struct Record {
 }
 
 /// What became of one check.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Result {
     /// The check's id.
     pub id: String,
@@ -79,7 +86,7 @@ pub struct Result {
 }
 
 /// A name and a value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Fact {
     /// What it is.
     pub name: String,
@@ -88,7 +95,7 @@ pub struct Fact {
 }
 
 /// Measured values.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Series {
     /// What was measured.
     pub name: String,
@@ -120,6 +127,23 @@ impl Record {
             interrupted: None,
             took_ms: 0,
         }
+    }
+
+    /// Masks every registered secret, wherever it stands: the last thing to do before anything is drawn, for what was
+    /// written early may hold what was registered late.
+    pub fn redact(&mut self, secrets: &Secrets) {
+        self.clean(secrets);
+    }
+
+    /// The tracks of its results, each once, in their order.
+    pub fn tracks(&self) -> Vec<&str> {
+        let mut tracks: Vec<&str> = Vec::new();
+        for result in &self.results {
+            if !tracks.contains(&result.track.as_str()) {
+                tracks.push(&result.track);
+            }
+        }
+        tracks
     }
 
     /// How many results have `verdict`.

@@ -49,6 +49,7 @@ pub async fn run<A: Arena>(
     record: &mut Record,
 ) {
     let (able, skipped) = split(arena, checks, options);
+    let skipped = arena.secrets().clean(skipped);
     for result in &skipped {
         events.send(Event::CheckEnded(Box::new(result.clone())));
     }
@@ -60,7 +61,7 @@ pub async fn run<A: Arena>(
     };
     let (last, able) = last_apart(able);
     let last = Last::new(bench.clone(), last);
-    let work: Arc<Work<Arc<Check<A::Lane>>, A::Lane, Result>> = Arc::new(move |check, index, lane| {
+    let work: Arc<Judging<A::Lane>> = Arc::new(move |check, index, lane| {
         let bench = bench.clone();
         Box::pin(async move {
             let result = bench.run(&check, index, lane.map(|lane| &*lane)).await;
@@ -82,6 +83,7 @@ pub async fn run<A: Arena>(
 }
 
 type Checks<L> = Vec<Arc<Check<L>>>;
+type Judging<L> = Work<Arc<Check<L>>, L, Result>;
 
 /// Those that run when all others have, and those others; without others they are like any.
 fn last_apart<L>(able: Checks<L>) -> (Checks<L>, Checks<L>) {

@@ -47,13 +47,17 @@ pub(crate) struct Fields {
     pub(crate) closing: AtomicUsize,
     pub(crate) stop: CancellationToken,
     pub(crate) busy: Arc<AtomicUsize>,
+    pub(crate) secrets: Secrets,
+    /// Why there is no cluster, where that matters.
+    pub(crate) without_cluster: Option<String>,
 }
 
 impl Arena for Fields {
     type Lane = Field;
 
     fn lacks(&self, need: &Need) -> Option<String> {
-        (*need == Need::Cluster).then(|| "there is none".into())
+        (*need == Need::Cluster)
+            .then(|| self.without_cluster.clone().unwrap_or_else(|| "there is none".into()))
     }
 
     async fn open(&self, _: usize, _: &[Need]) -> Result<Field, CannotTell> {
@@ -78,7 +82,7 @@ impl Arena for Fields {
     }
 
     fn secrets(&self) -> Secrets {
-        Secrets::default()
+        self.secrets.clone()
     }
 }
 

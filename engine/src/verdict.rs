@@ -1,10 +1,11 @@
 //! What a check can come to: its verdict, its findings, and the reason why it could not tell.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What became of one check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Its assertion held, and it looked at something.
@@ -29,7 +30,7 @@ impl fmt::Display for Verdict {
 }
 
 /// What a failed check reports.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// What it is about: a service, a row, a file.
     pub subject: String,
@@ -68,6 +69,21 @@ impl Finding {
     pub fn remedy(mut self, remedy: impl Into<String>) -> Self {
         self.remedy = remedy.into();
         self
+    }
+
+    /// Its parts under their names, in the order in which they are read.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let evidence = self.evidence.iter().map(|evidence| ("evidence", evidence.as_str()));
+        [("subject", &self.subject), ("expected", &self.expected), ("observed", &self.observed)]
+            .map(|(name, text)| (name, text.as_str()))
+            .into_iter()
+            .chain(evidence)
+            .chain([("remedy", self.remedy.as_str())])
+    }
+
+    /// All that matters, in one line.
+    pub(crate) fn line(&self) -> String {
+        format!("{}: expected {}, observed {}", self.subject, self.expected, self.observed)
     }
 }
 

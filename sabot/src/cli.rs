@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Platform,
     /// Remove what dead runs left.
     Gc,
+    /// Print the JSON Schema of something that Sabot writes or reads.
+    Schema(SchemaArgs),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
 }
@@ -63,7 +65,8 @@ pub(crate) struct Chosen {
     /// What to show: `text` is live on a terminal and plain lines elsewhere, `json` is the record.
     #[arg(long, value_enum, default_value_t = Show::Text)]
     pub(crate) format: Show,
-    /// Also write reports, such as `json=record.json,html=report.html`.
+    /// Also write reports, such as `json=record.json,html=report.html`; the kinds are html, json, junit, markdown
+    /// and prometheus, and without a file `github`, annotations on standard output.
     #[arg(long, value_name = "KIND=FILE,…", value_delimiter = ',')]
     pub(crate) report: Vec<Report>,
 }
@@ -106,6 +109,19 @@ pub(crate) struct ListArgs {
 pub(crate) struct ExplainArgs {
     /// The check's id.
     pub(crate) id: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArgs {
+    /// Of what.
+    #[command(subcommand)]
+    pub(crate) of: SchemaOf,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SchemaOf {
+    /// The record of a run, as `--report json=FILE` and `--format json` write it.
+    Record,
 }
 
 #[derive(Debug, Args)]

@@ -50,6 +50,7 @@ async fn carry_out(command: Command) -> Exit {
         Command::Drill(args) => commands::drill::drill(args).await,
         Command::Platform => commands::platform::platform().await,
         Command::Gc => commands::gc::gc(),
+        Command::Schema(args) => commands::schema::schema(&args),
         Command::Completions(args) => commands::completions::completions(args.shell),
     }
 }

@@ -1,12 +1,13 @@
 //! Plain lines: one for each result, the findings under it, the matrix, and the last line that counts.
 
+use super::plain::for_a_log;
 use crate::{Finding, Outcome, Proof, Record, Red, Result, Verdict};
 
 /// The line of a result and, under it, its findings.
 pub(super) fn result(result: &Result) -> String {
     let mut text = format!("{:<10}  {:<26} {:>7}", result.verdict, result.id, seconds(result.took_ms));
     if let Some(reason) = &result.reason {
-        push(&mut text, format_args!("  {reason}"));
+        push(&mut text, format_args!("  {}", for_a_log(reason)));
     } else if result.verdict == Verdict::Pass {
         push(&mut text, format_args!("  {} looked at", result.examined));
     }
@@ -17,13 +18,13 @@ pub(super) fn result(result: &Result) -> String {
 }
 
 fn finding(text: &mut String, finding: &Finding) {
-    push(text, format_args!("\n    {}", finding.subject));
-    push(text, format_args!("\n      expected  {}", finding.expected));
-    push(text, format_args!("\n      observed  {}", finding.observed));
-    for evidence in &finding.evidence {
-        push(text, format_args!("\n      evidence  {}", evidence.replace('\n', "\n                ")));
+    for (name, value) in finding.parts() {
+        let value = for_a_log(value).replace('\n', "\n                ");
+        match name {
+            "subject" => push(text, format_args!("\n    {value}")),
+            name => push(text, format_args!("\n      {name:<9} {value}")),
+        }
     }
-    push(text, format_args!("\n      remedy    {}", finding.remedy));
 }
 
 /// The line of a proof.
@@ -37,7 +38,7 @@ pub(super) fn proof(proof: &Proof) -> String {
         proof.nature
     );
     if let Some(reason) = &proof.reason {
-        push(&mut text, format_args!("\n    {reason}"));
+        push(&mut text, format_args!("\n    {}", for_a_log(reason)));
     }
     text
 }
@@ -83,7 +84,7 @@ pub fn summary(record: &Record) -> String {
     if !record.not_verified.is_empty() {
         text.push_str("\nwhat was not verified\n");
         for line in &record.not_verified {
-            push(&mut text, format_args!("  {line}\n"));
+            push(&mut text, format_args!("  {}\n", for_a_log(line)));
         }
     }
     text.push_str(&trouble(record));
@@ -114,9 +115,10 @@ fn trouble(record: &Record) -> String {
 fn told(text: &mut String, finding: Option<&Finding>, reason: Option<&str>) {
     if let Some(finding) = finding {
         let Finding { subject, expected, observed, .. } = finding;
-        push(text, format_args!(": {subject}: expected {expected}; observed {observed}"));
+        let line = format!("{subject}: expected {expected}; observed {observed}");
+        push(text, format_args!(": {}", for_a_log(&line)));
     } else if let Some(reason) = reason {
-        push(text, format_args!(": {reason}"));
+        push(text, format_args!(": {}", for_a_log(reason)));
     }
     text.push('\n');
 }
@@ -166,6 +168,11 @@ pub(super) fn seconds(millis: u64) -> String {
     format!("{seconds:.1} s")
 }
 
+/// Seconds as programs read them, without a unit.
+pub(super) fn seconds_of(millis: u64) -> String {
+    format!("{}.{:03}", millis / 1000, millis % 1000)
+}
+
 pub(super) fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
     text.push_str(&arguments.to_string());
 }
@@ -173,31 +180,7 @@ pub(super) fn push(text: &mut String, arguments: std::fmt::Arguments<'_>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Nature;
-
-    fn proof(sabotage: &str, outcome: Outcome, cells: &[(&str, bool, Verdict)]) -> Proof {
-        Proof {
-            sabotage: sabotage.into(),
-            mistake: String::new(),
-            sorts: vec![],
-            nature: Nature::Cause,
-            turns_red: vec![],
-            outcome,
-            reason: None,
-            landed: None,
-            matrix: cells
-                .iter()
-                .map(|&(check, named, verdict)| Red {
-                    check: check.into(),
-                    named,
-                    verdict,
-                    finding: None,
-                    reason: None,
-                })
-                .collect(),
-            took_ms: 0,
-        }
-    }
+    use crate::report::samples::proof;
 
     #[test]
     fn the_matrix_shows_which_checks_each_sabotage_turned_red() {
@@ -241,6 +224,17 @@ mod tests {
         record.results.truncate(1);
         record.proofs.truncate(1);
         assert_eq!(trouble(&record), "");
+    }
+
+    #[test]
+    fn nothing_that_a_target_says_is_a_command_in_a_log() {
+        let record = crate::report::samples::hostile();
+        let lines: String =
+            record.results.iter().map(|each| result(each) + "\n").collect::<String>() + &summary(&record);
+        assert!(lines.lines().all(|line| !line.trim_start().starts_with("::")), "{lines}");
+        assert!(
+            lines.contains(": :error title=x::owned") && lines.chars().all(|c| c == '\n' || !c.is_control())
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub(crate) mod gc;
 pub(crate) mod list;
 pub(crate) mod platform;
 pub(crate) mod run;
+pub(crate) mod schema;
 
 use sabot_checks::Embedded;
 use sabot_engine::Exit;

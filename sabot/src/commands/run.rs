@@ -2,6 +2,7 @@
 
 use super::{embedded, say};
 use crate::cli::{Chosen, ProveArgs, RunArgs, Show};
+use crate::reports;
 use crate::signals::Interruption;
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use sabot_checks::Embedded;
@@ -44,11 +45,9 @@ struct Proving {
 }
 
 fn choose(chosen: &Chosen) -> Result<Checks, Exit> {
-    for report in &chosen.report {
-        if let Err(error) = report.check() {
-            eprintln!("error: {error}");
-            return Err(Exit::Usage);
-        }
+    if let Err(error) = reports::check(&chosen.report) {
+        eprintln!("error: {error}");
+        return Err(Exit::Usage);
     }
     if let Err(error) = sabot_checks::soak_is_readable() {
         eprintln!("error: {error}");
@@ -189,21 +188,24 @@ async fn judge(
     }
     lanes.close().await;
     record.interrupted = interruption.number();
-    record.not_verified = record.not_verified.iter().map(|line| arena.secrets().redact(line)).collect();
     record.finish();
+    // Once more, and all of it: a secret that was registered late may stand in what was written early.
+    record.redact(&arena.secrets());
     record
 }
 
 fn report(chosen: &Chosen, record: &Record, exit: Exit) -> Exit {
     let mut lost = false;
-    for report in &chosen.report {
-        match report.write(record) {
-            Ok(()) if chosen.format == Show::Text => println!("report: {report}"),
-            Ok(()) => {}
-            Err(error) => {
-                eprintln!("error: a report was not written: {error}");
-                lost = true;
-            }
+    for written in reports::write(&chosen.report, record) {
+        match (chosen.format, &written.place) {
+            (Show::Text, Some(place)) => println!("report: {}", reports::address(place)),
+            (Show::Text, None) => print!("{}", written.report),
+            // Standard output is the record, and nothing else; GitHub reads the other one too.
+            (Show::Json, _) => eprint!("{}", written.report),
+        }
+        if let Some(error) = written.lost {
+            eprintln!("error: a report was not written: {error}");
+            lost = true;
         }
     }
     if lost && exit == Exit::Passed { Exit::Unverified } else { exit }

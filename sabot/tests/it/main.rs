@@ -10,5 +10,6 @@ mod names;
 mod program;
 mod record;
 mod registry;
+mod reports;
 mod running;
 mod runs;

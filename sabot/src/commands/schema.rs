@@ -1,0 +1,13 @@
+//! `sabot schema`.
+
+use crate::cli::{SchemaArgs, SchemaOf};
+use sabot_engine::{Exit, record_schema};
+
+/// Prints a JSON Schema.
+pub(crate) fn schema(args: &SchemaArgs) -> Exit {
+    let schema = match args.of {
+        SchemaOf::Record => record_schema(),
+    };
+    println!("{schema:#}");
+    Exit::Passed
+}
