@@ -4,6 +4,7 @@
 //! name that a check uses comes from the target's description.
 
 mod arena;
+mod contract;
 mod delivery;
 mod held;
 mod leak;

@@ -1,13 +1,13 @@
 //! Every check and every sabotage there is.
 
-use crate::{delivery, propagation, readiness, recovery};
+use crate::{contract, delivery, propagation, readiness, recovery};
 use sabot_engine::{Check, Sabotage};
 use sabot_target::{Lane, Target};
 use std::sync::Arc;
 
 /// Every check, in the order of tracks.
 pub fn checks() -> Vec<Arc<Check<Lane>>> {
-    [recovery::checks(), readiness::checks(), delivery::checks(), propagation::checks()]
+    [recovery::checks(), readiness::checks(), delivery::checks(), propagation::checks(), contract::checks()]
         .into_iter()
         .flatten()
         .map(Arc::new)
@@ -22,6 +22,7 @@ pub fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
         readiness::sabotages(target),
         delivery::sabotages(target),
         propagation::sabotages(target),
+        contract::sabotages(target),
     ]
     .concat()
 }

@@ -1,5 +1,6 @@
 //! The embedded platform, described: the default target. It is a description like any other.
 
+mod contract;
 mod delivery;
 mod propagation;
 mod recovery;
@@ -67,6 +68,7 @@ pub(crate) fn target() -> Target {
         delivery: delivery::delivery(),
         propagation: propagation::propagation(),
         recovery: recovery::recovery(),
+        contract: contract::contract(),
     }
 }
 

@@ -48,28 +48,60 @@ impl Files {
     /// # Errors
     /// [`TargetError::NoFile`], [`TargetError::Io`] when a folder can't be read.
     pub fn list(&self, names: &[String], extensions: &[&str]) -> Result<Vec<(String, PathBuf)>, TargetError> {
+        self.found(names, extensions, false)
+    }
+
+    /// As [`list`](Self::list), with the files of folders within a folder, at any depth.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn list_deep(
+        &self,
+        names: &[String],
+        extensions: &[&str],
+    ) -> Result<Vec<(String, PathBuf)>, TargetError> {
+        self.found(names, extensions, true)
+    }
+
+    fn found(&self, names: &[String], extensions: &[&str], deep: bool) -> Result<Vec<Found>, TargetError> {
         let mut found = Vec::new();
         for name in names {
             let path = self.path(name)?;
-            if !path.is_dir() {
+            if path.is_dir() {
+                within((name.trim_end_matches('/'), &path), extensions, deep, &mut found)?;
+            } else {
                 found.push((name.clone(), path));
-                continue;
-            }
-            let failed = || TargetError::io(format!("reading the folder {name}"));
-            for entry in std::fs::read_dir(&path).map_err(failed())? {
-                let path = entry.map_err(failed())?.path();
-                let counts = path.extension().is_some_and(|extension| {
-                    extensions.iter().any(|known| extension.eq_ignore_ascii_case(known))
-                });
-                if counts && path.is_file() {
-                    let file = path.file_name().unwrap_or_default().to_string_lossy();
-                    found.push((format!("{}/{file}", name.trim_end_matches('/')), path));
-                }
             }
         }
         found.sort();
         Ok(found)
     }
+}
+
+/// A file: the name as a reader knows it, and where the copy lies.
+type Found = (String, PathBuf);
+
+/// The files of a folder that end in one of `extensions`.
+fn within(
+    (name, folder): (&str, &Path),
+    extensions: &[&str],
+    deep: bool,
+    found: &mut Vec<Found>,
+) -> Result<(), TargetError> {
+    let failed = || TargetError::io(format!("reading the folder {name}"));
+    for entry in std::fs::read_dir(folder).map_err(failed())? {
+        let path = entry.map_err(failed())?.path();
+        let inner = format!("{name}/{}", path.file_name().unwrap_or_default().to_string_lossy());
+        let counts = path
+            .extension()
+            .is_some_and(|extension| extensions.iter().any(|known| extension.eq_ignore_ascii_case(known)));
+        if deep && path.is_dir() {
+            within((&inner, &path), extensions, deep, found)?;
+        } else if counts && path.is_file() {
+            found.push((inner, path));
+        }
+    }
+    Ok(())
 }
 
 /// The name below the lane's folder: nothing that leads out of it.
@@ -120,6 +152,9 @@ mod tests {
         let listed = files.list(&described[..1], &["yml", "yaml"]).unwrap();
         let names: Vec<_> = listed.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["own-deploy/rules/a.yml", "own-deploy/rules/b.yaml"]);
+        let deep = files.list_deep(&described[..1], &["yml"]).unwrap();
+        let names: Vec<_> = deep.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["own-deploy/rules/a.yml", "own-deploy/rules/tests/c.yml"]);
         std::fs::write(&listed[0].1, "damaged").unwrap();
         assert_eq!(std::fs::read_to_string(rules.join("a.yml")).unwrap(), "a.yml");
         let error = files.list(&described, &["json"]).unwrap_err().to_string();

@@ -30,10 +30,10 @@ mod wardrobe;
 pub use binaries::Binaries;
 pub use description::recovery::{BackupForm, Backups, DrillTerms, Job, Schedule};
 pub use description::{
-    Answer, BrevoAccount, Database, Delivery, Lever, Levers, Propagation, Reach, Readiness, Recovery, Row,
-    SchemaLever, Service, Shape, StandIn, Target, Upstream, Wire as WireSpec, Words,
+    Answer, BrevoAccount, Contract, Database, Delivery, Lever, Levers, Propagation, Reach, Readiness,
+    Recovery, Row, SchemaLever, Service, Shape, StandIn, Target, Upstream, Wire as WireSpec, Words,
 };
-pub use description::{delivery, propagation, recovery};
+pub use description::{contract, delivery, propagation, recovery};
 pub use error::TargetError;
 pub use estate::{Estate, Taken};
 pub use files::Files;

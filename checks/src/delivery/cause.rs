@@ -3,11 +3,12 @@
 
 use super::outbox::Outbox;
 use crate::sabotage::reaction::Requests;
-use crate::sabotage::rules::Knock;
+use crate::sabotage::rules::{self, Knock, MakeRules, SetRules};
 use crate::sabotage::trigger::Trigger;
 use crate::sql::ident;
-use sabot_target::Delivery;
-use sabot_wire::http::Match;
+use sabot_engine::{Sabotage, Sort};
+use sabot_target::{Delivery, Lane};
+use sabot_wire::http::{Match, Rule};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -16,7 +17,7 @@ use tokio::time::timeout;
 const SENT: Duration = Duration::from_secs(2);
 
 /// The requests to send.
-pub(super) fn sends(delivery: &Delivery) -> Requests {
+pub(crate) fn sends(delivery: &Delivery) -> Requests {
     let forwarder = &delivery.forwarder;
     Requests {
         service: forwarder.service.clone(),
@@ -25,8 +26,27 @@ pub(super) fn sends(delivery: &Delivery) -> Requests {
     }
 }
 
+/// A rule on the requests to send.
+pub(crate) fn on_sends(
+    turns_red: &[&'static str],
+    delivery: &Delivery,
+    name: &str,
+    mistake: &str,
+    rule: impl Fn(Match) -> Rule + Send + Sync + 'static,
+) -> Sabotage<Lane> {
+    let (requests, rule) = (sends(delivery), Arc::new(rule));
+    let service = requests.service.clone();
+    let set: Arc<SetRules> = Arc::new(move |instance| {
+        let rule = rule(requests.on.clone());
+        let tally = instance.http(&requests.wire).map(|wire| wire.set(rule).tally().clone());
+        Box::pin(async { Ok(vec![tally?]) })
+    });
+    let make: Arc<MakeRules> = Arc::new(move |_| set.clone());
+    rules::knocked(turns_red, name, mistake, (Sort::Http, &service), knock(), make)
+}
+
 /// Causes one email and awaits that the provider has been asked for it.
-pub(super) fn knock() -> Arc<Knock> {
+pub(crate) fn knock() -> Arc<Knock> {
     Arc::new(|lane, _| {
         Box::pin(async move {
             let outbox = Outbox::open(lane).await?;
@@ -44,7 +64,7 @@ pub(super) fn knock() -> Arc<Knock> {
 }
 
 /// Runs before each row that is to be written into the audit log.
-pub(super) fn before_audit(delivery: &Delivery, body: String) -> Trigger {
+pub(crate) fn before_audit(delivery: &Delivery, body: String) -> Trigger {
     Trigger {
         database: delivery.database.clone(),
         table: ident(&delivery.audit.table),

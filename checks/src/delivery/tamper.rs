@@ -125,7 +125,7 @@ pub(super) fn before_storing(delivery: &Delivery, body: String) -> Trigger {
 }
 
 /// Runs whenever a ledger row is written.
-pub(super) fn on_ledger(delivery: &Delivery, fires: &'static str, body: String) -> Trigger {
+pub(crate) fn on_ledger(delivery: &Delivery, fires: &'static str, body: String) -> Trigger {
     Trigger {
         database: delivery.database.clone(),
         table: ident(&delivery.ledger.table),

@@ -3,7 +3,7 @@
 use super::{Put, sabotage};
 use futures_util::future::BoxFuture;
 use sabot_engine::{CannotTell, Context as _, Judgement, Nature, PutOn, Sabotage, Sort, Worn};
-use sabot_target::Lane;
+use sabot_target::{Files, Lane};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,7 +16,24 @@ pub(crate) struct Which {
     /// Files and folders of the target's description.
     pub(crate) names: Vec<String>,
     /// The ends of those that count in a folder.
-    pub(crate) extensions: &'static [&'static str],
+    pub(crate) extensions: Vec<String>,
+    /// Whether files of folders within a folder count too.
+    pub(crate) deep: bool,
+}
+
+impl Which {
+    /// Files, and files that lie in a folder itself.
+    pub(crate) fn in_folders(names: &[String], extensions: &[&str]) -> Self {
+        let extensions = extensions.iter().map(|extension| String::from(*extension)).collect();
+        Self { names: names.to_vec(), extensions, deep: false }
+    }
+
+    fn list(&self, lane: &Lane) -> Judgement<Vec<(String, PathBuf)>> {
+        let extensions: Vec<_> = self.extensions.iter().map(String::as_str).collect();
+        let files = lane.files()?;
+        let listed = if self.deep { Files::list_deep } else { Files::list };
+        Ok(listed(files, &self.names, &extensions)?)
+    }
 }
 
 /// Changes every file of `which` in which there is something to change; undone by writing back what was there.
@@ -27,9 +44,18 @@ pub(crate) fn edited(
     which: &Which,
     change: impl Fn(&str) -> String + Send + Sync + 'static,
 ) -> Sabotage<Lane> {
-    let (which, change): (_, Arc<Change>) = (which.clone(), Arc::new(change));
+    edited_all(turns_red, name, mistake, vec![(which.clone(), Arc::new(change))])
+}
+
+/// As [`edited`], in several places of which each is damaged in its own way: at least one of them.
+pub(crate) fn edited_all(
+    turns_red: &[&'static str],
+    name: &str,
+    mistake: &str,
+    parts: Vec<(Which, Arc<Change>)>,
+) -> Sabotage<Lane> {
     let put_on: Arc<PutOn<Lane>> = Arc::new(move |lane| {
-        let put = put(lane, &which, &*change);
+        let put = put(lane, &parts);
         Box::pin(async move { put })
     });
     sabotage(turns_red, name, mistake, Sort::File, Nature::Cause, put_on)
@@ -51,23 +77,26 @@ pub(crate) fn added(
     sabotage(turns_red, name, mistake, Sort::File, Nature::Cause, put_on)
 }
 
-fn put(lane: &Lane, which: &Which, change: &Change) -> Put {
+fn put(lane: &Lane, parts: &[(Which, Arc<Change>)]) -> Put {
     let mut edits = Vec::new();
-    for (name, path) in lane.files()?.list(&which.names, which.extensions)? {
-        let was = std::fs::read_to_string(&path).context(format!("reading {name}"))?;
-        let is = change(&was);
-        if is != was {
-            edits.push(Edit { name, path, was: Some(was), is });
+    for (which, change) in parts {
+        for (name, path) in which.list(lane)? {
+            let was = std::fs::read_to_string(&path).context(format!("reading {name}"))?;
+            let is = change(&was);
+            if is != was {
+                edits.push(Edit { name, path, was: Some(was), is });
+            }
         }
     }
     if edits.is_empty() {
-        return Err(CannotTell::new(format!("nothing in {} could be damaged so", which.names.join(", "))));
+        let names: Vec<_> = parts.iter().flat_map(|(which, _)| &which.names).map(String::as_str).collect();
+        return Err(CannotTell::new(format!("nothing in {} could be damaged so", names.join(", "))));
     }
     write(edits)
 }
 
 fn add(lane: &Lane, which: &Which, file: &str, contents: &str) -> Put {
-    let first = lane.files()?.list(&which.names, which.extensions)?.into_iter().next();
+    let first = which.list(lane)?.into_iter().next();
     let (name, beside) = first.ok_or_else(|| CannotTell::new("there is no file to put another beside"))?;
     let path = beside.with_file_name(file);
     if path.exists() {

@@ -1,7 +1,7 @@
 //! Names come from the target: no string literal of the judges equals one of the default target's names.
 
 use sabot_target::propagation::DeclaredKinds;
-use sabot_target::{Delivery, Propagation, Recovery, Target};
+use sabot_target::{Contract, Delivery, Propagation, Recovery, Target};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -51,6 +51,7 @@ fn names() -> BTreeSet<String> {
     names.extend(delivery_names(&target.delivery));
     names.extend(propagation_names(&target.propagation));
     names.extend(recovery_names(&target.recovery));
+    names.extend(contract_names(&target.contract));
     // What is not there (a database without a migration) is named by nothing.
     names.remove("");
     names
@@ -143,6 +144,19 @@ fn recovery_names(recovery: &Recovery) -> Vec<String> {
         [&alerts.metric, &alerts.job_label, &alerts.severity_label].to_vec(),
         [&alerts.warning.severity, &alerts.critical.severity].to_vec(),
         alerts.labels.iter().flat_map(|(name, value)| [name, value]).collect(),
+    ];
+    single.concat().into_iter().filter(|name| !COMMON.contains(&name.as_str())).cloned().collect()
+}
+
+/// Every name in the description of the contract.
+fn contract_names(contract: &Contract) -> Vec<String> {
+    let Contract { declared, registry, ignored, shown, founding, .. } = contract;
+    let single = [
+        declared.iter().flat_map(|source| &source.files).collect(),
+        declared.iter().map(|source| &source.pattern).collect(),
+        ignored.iter().map(|ignored| &ignored.kind).collect(),
+        shown.bodies.iter().chain([registry, &shown.subject]).collect::<Vec<_>>(),
+        [&founding.service, &founding.credential, &founding.path, &founding.name, &founding.id].to_vec(),
     ];
     single.concat().into_iter().filter(|name| !COMMON.contains(&name.as_str())).cloned().collect()
 }

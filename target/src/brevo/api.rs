@@ -43,6 +43,7 @@ pub(super) fn answer(shared: &Arc<Shared>, request: &Request) -> Response {
             method: request.method.clone(),
             path: request.path().to_owned(),
             key,
+            body: request.body.clone(),
             email,
             status: 0,
             code: None,

@@ -1,5 +1,6 @@
 //! What the simulator was asked, and what it took.
 
+use bytes::Bytes;
 use std::time::SystemTime;
 
 /// Whether a request had the account's key. The key itself is not kept.
@@ -24,6 +25,8 @@ pub struct Call {
     pub path: String,
     /// Its key.
     pub key: Key,
+    /// Its body, as it came.
+    pub body: Bytes,
     /// What it asked to have sent; `None` where it was no send, or its body no JSON object.
     pub email: Option<Email>,
     /// The status that it was answered with.

@@ -1,5 +1,6 @@
 //! The description of a target: every name, limit and address that a check uses comes from here.
 
+pub mod contract;
 pub mod delivery;
 pub mod propagation;
 mod readiness;
@@ -7,6 +8,7 @@ pub mod recovery;
 mod service;
 mod stand_in;
 
+pub use contract::Contract;
 pub use delivery::Delivery;
 pub use propagation::Propagation;
 pub use readiness::{Lever, Levers, Reach, Readiness, Row, SchemaLever, Shape, Words};
@@ -39,6 +41,8 @@ pub struct Target {
     pub propagation: Propagation,
     /// What it promises about recovery.
     pub recovery: Recovery,
+    /// What it promises about its kinds.
+    pub contract: Contract,
 }
 
 impl Target {
@@ -55,7 +59,7 @@ impl Target {
     /// The files and folders that it names.
     pub(crate) fn files(&self) -> Vec<String> {
         let alerts = &self.recovery.alerts;
-        alerts.prometheus.iter().chain(&alerts.newrelic).cloned().collect()
+        alerts.prometheus.iter().chain(&alerts.newrelic).chain(self.contract.files()).cloned().collect()
     }
 }
 

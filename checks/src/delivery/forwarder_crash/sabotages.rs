@@ -1,18 +1,16 @@
 //! What turns `delivery.forwarder-crash` red.
 
 use super::ID;
-use crate::delivery::cause::{knock, sends};
+use crate::delivery::cause::{knock, on_sends, sends};
 use crate::delivery::tamper::events_in;
 use crate::sabotage::reaction;
-use crate::sabotage::rules::{self, MakeRules, SetRules};
 use crate::sabotage::setting;
 use crate::sabotage::trigger::{self, Trigger};
 use crate::sql::{ident, literal};
-use sabot_engine::{Sabotage, Sort};
+use sabot_engine::Sabotage;
 use sabot_target::{Delivery, Lane, Target};
-use sabot_wire::http::{Match, Request, Rule, Shown};
+use sabot_wire::http::{Request, Rule, Shown};
 use serde_json::Value;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(in crate::delivery) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
@@ -68,7 +66,7 @@ pub(in crate::delivery) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
                 event.retain(|field, _| !delivery.payload.references.contains(field));
             },
         ),
-        on_sends(delivery, "retried-within", "the HTTP client repeats requests by itself", |sends| {
+        on_sends(&[ID], delivery, "retried-within", "the HTTP client repeats requests by itself", |sends| {
             Rule::on(sends).repeat(2, Shown::First)
         }),
     ]
@@ -125,24 +123,30 @@ fn text_at(request: &Request, pointer: &str) -> Option<String> {
 fn a_key_for_each_try(delivery: &Delivery) -> Sabotage<Lane> {
     static LAST: AtomicU64 = AtomicU64::new(0);
     let pointer = delivery.forwarder.idempotency_key.clone();
-    on_sends(delivery, "a-key-for-each-try", "the idempotency key is made when a request is", move |sends| {
-        let pointer = pointer.clone();
-        Rule::on(sends).rewrite_request(move |request| {
-            let Ok(mut body) = serde_json::from_slice::<Value>(&request.body) else { return };
-            if let Some(key) = body.pointer_mut(&pointer) {
-                let number = LAST.fetch_add(1, Ordering::Relaxed);
-                *key = format!("5ab07000-0000-4000-8000-{number:012x}").into();
-                request.body = body.to_string().into();
-            }
-        })
-    })
+    on_sends(
+        &[ID],
+        delivery,
+        "a-key-for-each-try",
+        "the idempotency key is made when a request is",
+        move |sends| {
+            let pointer = pointer.clone();
+            Rule::on(sends).rewrite_request(move |request| {
+                let Ok(mut body) = serde_json::from_slice::<Value>(&request.body) else { return };
+                if let Some(key) = body.pointer_mut(&pointer) {
+                    let number = LAST.fetch_add(1, Ordering::Relaxed);
+                    *key = format!("5ab07000-0000-4000-8000-{number:012x}").into();
+                    request.body = body.to_string().into();
+                }
+            })
+        },
+    )
 }
 
 /// What the events are to carry back is something that says nothing.
 fn without_reference(delivery: &Delivery) -> Sabotage<Lane> {
     let pointer = delivery.forwarder.reference.clone();
     let mistake = "the email carries nothing by which its events could be told from others'";
-    on_sends(delivery, "reference-not-sent", mistake, move |sends| {
+    on_sends(&[ID], delivery, "reference-not-sent", mistake, move |sends| {
         let pointer = pointer.clone();
         Rule::on(sends).rewrite_request(move |request| {
             let Ok(mut body) = serde_json::from_slice::<Value>(&request.body) else { return };
@@ -152,22 +156,4 @@ fn without_reference(delivery: &Delivery) -> Sabotage<Lane> {
             }
         })
     })
-}
-
-/// A rule on the requests to send.
-fn on_sends(
-    delivery: &Delivery,
-    name: &str,
-    mistake: &str,
-    rule: impl Fn(Match) -> Rule + Send + Sync + 'static,
-) -> Sabotage<Lane> {
-    let (requests, rule) = (sends(delivery), Arc::new(rule));
-    let service = requests.service.clone();
-    let set: Arc<SetRules> = Arc::new(move |instance| {
-        let rule = rule(requests.on.clone());
-        let tally = instance.http(&requests.wire).map(|wire| wire.set(rule).tally().clone());
-        Box::pin(async { Ok(vec![tally?]) })
-    });
-    let make: Arc<MakeRules> = Arc::new(move |_| set.clone());
-    rules::knocked(&[ID], name, mistake, (Sort::Http, &service), knock(), make)
 }

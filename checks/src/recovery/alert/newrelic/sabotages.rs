@@ -15,7 +15,7 @@ pub(in super::super::super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>>
     if alerts.newrelic.is_empty() {
         return Vec::new();
     }
-    let which = Which { names: alerts.newrelic.clone(), extensions: EXTENSIONS };
+    let which = Which::in_folders(&alerts.newrelic, EXTENSIONS);
     let mistakes = [terms(alerts), signal(alerts), query(alerts)].into_iter().flatten();
     let sabotages = mistakes.map(|(name, mistake, change)| {
         let metric = alerts.metric.clone();

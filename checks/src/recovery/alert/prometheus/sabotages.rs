@@ -15,7 +15,7 @@ pub(in super::super::super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>>
     if alerts.prometheus.is_empty() {
         return Vec::new();
     }
-    let which = Which { names: alerts.prometheus.clone(), extensions: EXTENSIONS };
+    let which = Which::in_folders(&alerts.prometheus, EXTENSIONS);
     let metric = alerts.metric.clone();
     let make = move |name: &str, mistake: &str, change: Box<dyn Fn(&str) -> String + Send + Sync>| {
         // Rules of other things are none of its business.
@@ -27,7 +27,7 @@ pub(in super::super::super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>>
     sabotages.extend(timing(alerts, &make));
     sabotages.extend(blind(alerts, &make));
     sabotages.extend(missing(alerts, &make));
-    let which = Which { names: alerts.prometheus.clone(), extensions: EXTENSIONS };
+    let which = Which::in_folders(&alerts.prometheus, EXTENSIONS);
     let mistake =
         "another team adds a file with a rule of its own on the same metric, and pages at every late night";
     sabotages.push(added(&[ID], "another-file", mistake, &which, ("sabot-added.rules.yml", hasty(alerts))));

@@ -1,0 +1,80 @@
+//! What a target promises about its kinds, in its own names: which there are, and who consumes each.
+//!
+//! What writes them is described elsewhere: the audit log, the ledger and what sends email by
+//! [`Delivery`](crate::Delivery), the changes that are audited and the kinds that the queue admits by
+//! [`Propagation`](crate::Propagation). Paths are absolute, or relative to what the target was installed from.
+
+use std::time::Duration;
+
+/// The kinds of a target's audit log.
+#[derive(Debug, Clone)]
+pub struct Contract {
+    /// Where its sources declare kinds.
+    pub declared: Vec<Source>,
+    /// The registry: a JSON or YAML document that says of each kind who consumes it.
+    pub registry: String,
+    /// What the patterns of [`declared`](Self::declared) find and is no kind.
+    pub ignored: Vec<Ignored>,
+    /// What an email shows of an event.
+    pub shown: Shown,
+    /// After how long a row of the ledger must be classified.
+    pub classified_within: Duration,
+    /// What makes a team by the target's own means.
+    pub founding: Founding,
+}
+
+impl Contract {
+    /// The files and folders that it names.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &String> {
+        self.declared.iter().flat_map(|source| &source.files).chain([&self.registry])
+    }
+}
+
+/// Where the target's sources declare kinds.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// What these are called.
+    pub what: String,
+    /// Files, and folders of which every file counts, at any depth, that ends so.
+    pub files: Vec<String>,
+    /// The ends of those that count in a folder, without the dot.
+    pub extensions: Vec<String>,
+    /// The pattern of a constant: its group `name`, else its first group, is the kind. `^` and `$` mark the ends of
+    /// lines; lines that are comments are passed over.
+    pub pattern: String,
+}
+
+/// A constant that is no kind.
+#[derive(Debug, Clone)]
+pub struct Ignored {
+    /// What the pattern finds.
+    pub kind: String,
+    /// Why it is none.
+    pub reason: String,
+}
+
+/// What an email shows of an event: places in a request to the provider, each a JSON pointer.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// The subject.
+    pub subject: String,
+    /// Each form of the content, such as HTML and plain text; the recipient reads one of those that are there.
+    pub bodies: Vec<String>,
+    /// Texts that show that something was not filled in.
+    pub placeholders: Vec<String>,
+}
+
+/// The request that makes a team: a `POST` of a JSON object with a bearer token.
+#[derive(Debug, Clone)]
+pub struct Founding {
+    /// The service that takes it.
+    pub service: String,
+    /// The lane's credential that is its bearer token.
+    pub credential: String,
+    /// The path.
+    pub path: String,
+    /// The field of the body with the team's name.
+    pub name: String,
+    /// The field of the answer with the team's id.
+    pub id: String,
+}
