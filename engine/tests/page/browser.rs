@@ -10,10 +10,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 /// The longest that one answer or event is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The longest that a browser lives, whatever becomes of its test.
-const LIFETIME_S: &str = "240";
+const LIFETIME_S: &str = "600";
 
 /// The browser, where there is one: `SABOT_CHROMIUM`, else on the `PATH`.
 pub(crate) fn find() -> Option<PathBuf> {
