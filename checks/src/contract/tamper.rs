@@ -4,6 +4,7 @@ use crate::sabotage::edit::{Change, Which, edited, edited_all};
 use regex::{Captures, Regex};
 use sabot_contract::{Entry, Registry};
 use sabot_engine::Sabotage;
+use sabot_target::contract::Source;
 use sabot_target::{Lane, Target};
 use std::sync::Arc;
 
@@ -91,7 +92,7 @@ fn parts(
     change: impl Fn(&str, &Regex) -> String + Send + Sync + 'static,
 ) -> Vec<(Which, Arc<Change>)> {
     let change = Arc::new(change);
-    let part = |source: &sabot_target::contract::Source| {
+    let part = |source: &Source| {
         let (pattern, change) = (Regex::new(&format!("(?m){}", source.pattern)).ok(), change.clone());
         let which = Which { names: source.files.clone(), extensions: source.extensions.clone(), deep: true };
         let change: Arc<Change> = Arc::new(move |text: &str| match &pattern {
@@ -105,7 +106,7 @@ fn parts(
 
 /// What a match names.
 fn name_of<'a>(found: &Captures<'a>) -> &'a str {
-    let group = found.name("name").or_else(|| found.iter().skip(1).flatten().next());
+    let group = found.name(Source::GROUP).or_else(|| found.iter().skip(1).flatten().next());
     group.map_or("", |group| group.as_str())
 }
 
