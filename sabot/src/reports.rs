@@ -245,7 +245,7 @@ mod tests {
         let refused = |text: &str| text.parse::<Report>().unwrap_err();
         assert_eq!(
             refused("pdf=a"),
-            "no report is called `pdf`; there are json, junit, markdown, prometheus and github"
+            "no report is called `pdf`; there are html, json, junit, markdown, prometheus and github"
         );
         assert!(refused("json").contains("KIND=FILE"));
         assert!(refused("json=").contains("json=FILE"));

@@ -92,9 +92,14 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     fn fake(folder: &Path, says: &str) -> Binaries {
-        let path = folder.join("sabot-fake");
-        std::fs::write(&path, format!("#!/bin/sh\necho '{says}'\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let draft = folder.join("draft");
+        std::fs::write(&draft, format!("#!/bin/sh\necho '{says}'\n")).unwrap();
+        std::fs::set_permissions(&draft, std::fs::Permissions::from_mode(0o755)).unwrap();
+        // Copied by another process: a child that another test forks just now would hold what we write open, and what
+        // is open for writing can't be started.
+        let mut copy = std::process::Command::new("cp");
+        copy.args(["-f", "--preserve=mode"]).arg(&draft).arg(folder.join("sabot-fake"));
+        assert!(copy.status().unwrap().success());
         Binaries::in_folder(folder)
     }
 

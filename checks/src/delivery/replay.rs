@@ -64,7 +64,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     cx.fact("events sent again", replays);
     cx.figure(Figure::Rows(Rows {
         name: format!("the ledger and its stored events, before and after {replays} events came again"),
-        columns: ["message", "ledger", "stored events"].map(String::from).to_vec(),
+        columns: ["mail", "ledger row", "stored events"].map(String::from).to_vec(),
         before: before.table(&messages),
         after: last,
     }));

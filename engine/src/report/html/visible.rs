@@ -2,6 +2,7 @@
 
 /// Spells out control characters and marks of direction, as `\u{202e}`; line ends and tabs stay.
 pub(super) fn visible(page: String) -> String {
+    let page = if page.contains('\r') { page.replace("\r\n", "\n") } else { page };
     if !page.contains(is_hidden) {
         return page;
     }
@@ -18,7 +19,7 @@ pub(super) fn visible(page: String) -> String {
 
 fn is_hidden(character: char) -> bool {
     match character {
-        '\n' | '\r' | '\t' => false,
+        '\n' | '\t' => false,
         // Zero width and direction; separators of lines; the byte order mark; what only programs exchange.
         '\u{61c}'
         | '\u{200b}'
@@ -41,5 +42,10 @@ mod tests {
     fn what_turns_text_around_is_spelled_out_and_line_ends_stay() {
         let told = visible("a\u{202e}b\u{0}\u{1b}[31m\n\tc\u{feff}é".into());
         assert_eq!(told, "a\\u{202e}b\\u{0}\\u{1b}[31m\n\tc\\u{feff}é");
+    }
+
+    #[test]
+    fn a_return_alone_is_no_end_of_a_line() {
+        assert_eq!(visible("a\r\nb\rc".into()), "a\nb\\u{d}c");
     }
 }
