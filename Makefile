@@ -12,8 +12,9 @@ help: ## Lists the targets
 setup: ## Installs what a fresh Debian machine lacks; quick when nothing is
 	@scripts/setup.sh
 
-build: setup ## Builds the whole workspace
-	cargo build --workspace --locked
+# With the tests: their dependencies ask for further features, without which everything would be built once more for them.
+build: setup ## Builds the whole workspace, with its tests
+	cargo build --workspace --all-targets --locked
 
 run: build ## Runs every check on the embedded target and writes the reports
 	@scripts/run.sh $(SABOT) $(REPORTS)
