@@ -69,8 +69,9 @@ fn add(earlier: &mut Result, result: Result) {
 mod tests {
     use crate::testing::{Field, Fields, check, judged};
     use crate::{Check, Events, Finding, Lanes, Record, RunOptions, Sharing, Verdict, run};
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, LazyLock};
+    use tokio::sync::Barrier;
 
     fn last(check: Arc<Check<Field>>) -> Arc<Check<Field>> {
         Arc::new(Check { sharing: Sharing::Last, ..Arc::into_inner(check).unwrap() })
@@ -105,11 +106,13 @@ mod tests {
 
     #[tokio::test]
     async fn it_runs_on_every_lane_and_one_result_adds_up() {
+        // Each waits for the other, so that neither lane takes both.
+        static MET: LazyLock<Barrier> = LazyLock::new(|| Barrier::new(2));
         let waits = |id| {
             judged(id, |cx| {
                 Box::pin(async {
                     cx.examined(1);
-                    tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                    MET.wait().await;
                     Ok(())
                 })
             })
@@ -127,21 +130,20 @@ mod tests {
 
     #[tokio::test]
     async fn while_others_run_it_waits() {
-        static RUNNING: AtomicUsize = AtomicUsize::new(0);
+        static DONE: AtomicBool = AtomicBool::new(false);
         let busy = judged("a.busy", |cx| {
             Box::pin(async {
                 cx.examined(1);
-                RUNNING.fetch_add(1, Ordering::SeqCst);
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-                RUNNING.fetch_sub(1, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                DONE.store(true, Ordering::SeqCst);
                 Ok(())
             })
         });
         let looks = last(judged("z.last", |cx| {
             Box::pin(async {
                 cx.examined(1);
-                if RUNNING.load(Ordering::SeqCst) != 0 {
-                    cx.find(Finding::new("lane", "at rest", "busy"));
+                if !DONE.load(Ordering::SeqCst) {
+                    cx.find(Finding::new("the other check", "done", "not yet"));
                 }
                 Ok(())
             })

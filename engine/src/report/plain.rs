@@ -5,8 +5,7 @@
 
 use std::borrow::Cow;
 
-/// `text` with every character shown that would act in place of being read: a control character as its picture, what
-/// turns the direction of writing (and what XML forbids) as U+FFFD. Line ends and tabs stay.
+/// `text` with every [hidden](is_hidden) character shown: a control character as its picture, any other as U+FFFD.
 pub(super) fn tame(text: &str) -> Cow<'_, str> {
     if text.chars().all(|character| stand_in(character).is_none()) {
         return Cow::Borrowed(text);
@@ -29,21 +28,34 @@ pub(super) fn for_a_log(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn stand_in(character: char) -> Option<char> {
+/// Whether a character would act in place of being read, or is seen by nobody. Line ends and tabs are read.
+pub(super) fn is_hidden(character: char) -> bool {
     match character {
-        '\n' | '\t' => None,
-        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(character)),
-        '\u{7f}' => Some('\u{2421}'),
-        '\u{80}'..='\u{9f}'
-        | '\u{61c}'
+        '\n' | '\t' => false,
+        // Zero width and direction; separators of lines; the byte order mark; what only programs exchange, and XML forbids.
+        '\u{61c}'
+        | '\u{200b}'
         | '\u{200e}'
         | '\u{200f}'
         | '\u{2028}'..='\u{202e}'
-        | '\u{2066}'..='\u{2069}'
+        | '\u{2060}'..='\u{2069}'
+        | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}'
         | '\u{fffe}'
-        | '\u{ffff}' => Some(char::REPLACEMENT_CHARACTER),
-        _ => None,
+        | '\u{ffff}'
+        | '\u{e0000}'..='\u{e007f}' => true,
+        other => other.is_control(),
     }
+}
+
+fn stand_in(character: char) -> Option<char> {
+    is_hidden(character).then(|| match character {
+        '\0'..='\u{1f}' => {
+            char::from_u32(0x2400 + u32::from(character)).unwrap_or(char::REPLACEMENT_CHARACTER)
+        }
+        '\u{7f}' => '\u{2421}',
+        _ => char::REPLACEMENT_CHARACTER,
+    })
 }
 
 /// At most `most` bytes of `text`; what is cut says so, and where the whole is.
@@ -66,6 +78,7 @@ mod tests {
             tame("\u{202e}evil\u{2066}\u{200f}\u{85}\u{2028}"),
             "\u{fffd}evil\u{fffd}\u{fffd}\u{fffd}\u{fffd}"
         );
+        assert_eq!(tame("a\u{200b}b\u{feff}\u{e0041}"), "a\u{fffd}b\u{fffd}\u{fffd}");
         assert!(matches!(tame("ordinary ünïcode 漢字 עברית"), Cow::Borrowed(_)));
         assert_eq!(one_line("a\nb\tc"), "a b c");
     }

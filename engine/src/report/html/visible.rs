@@ -1,5 +1,7 @@
 //! Characters that no reader sees, or that turn text around, spelled out.
 
+use crate::report::plain::is_hidden;
+
 /// Spells out control characters and marks of direction, as `\u{202e}`; line ends and tabs stay.
 pub(super) fn visible(page: String) -> String {
     let page = if page.contains('\r') { page.replace("\r\n", "\n") } else { page };
@@ -15,23 +17,6 @@ pub(super) fn visible(page: String) -> String {
         }
     }
     shown
-}
-
-fn is_hidden(character: char) -> bool {
-    match character {
-        '\n' | '\t' => false,
-        // Zero width and direction; separators of lines; the byte order mark; what only programs exchange.
-        '\u{61c}'
-        | '\u{200b}'
-        | '\u{200e}'
-        | '\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{2069}'
-        | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e007f}' => true,
-        other => other.is_control(),
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Numbers, times and verdicts as people write them.
 
+pub(super) use crate::report::text::number;
+
 use crate::{Outcome, Verdict};
 use maud::{Markup, html};
 use time::OffsetDateTime;
@@ -81,18 +83,6 @@ pub(super) fn amount(value: f64, unit: &str) -> String {
         "ms" if value.abs() >= 1e4 => seconds(value / 1e3),
         _ => format!("{} {unit}", number(value)),
     }
-}
-
-/// Three digits that count, and no more.
-pub(super) fn number(value: f64) -> String {
-    let places = match value.abs() {
-        size if size >= 100.0 || size == 0.0 => 0,
-        size if size >= 10.0 => 1,
-        size if size >= 1.0 => 2,
-        _ => 3,
-    };
-    let text = format!("{value:.places$}");
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 fn seconds(value: f64) -> String {

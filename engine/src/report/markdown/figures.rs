@@ -3,6 +3,7 @@
 
 use super::escape::{code, escape};
 use super::page::Page;
+use crate::report::text::number;
 use crate::{Figure, Gauge, Record, Result, Rows, Series, Timeline};
 
 /// So many attempts or rows of one figure are shown.
@@ -110,15 +111,4 @@ fn of_cell(value: Option<String>) -> String {
 fn more(number: usize) -> String {
     let more = number.saturating_sub(MOST);
     if more > 0 { format!("\n{more} more are in the JSON record.\n") } else { String::new() }
-}
-
-/// With as many digits as matter.
-fn number(value: f64) -> String {
-    let text = if value.abs() < 10.0 { format!("{value:.2}") } else { format!("{value:.1}") };
-    match text.split_once('.') {
-        Some((_, decimals)) if decimals.bytes().all(|digit| digit == b'0') => {
-            text[..text.len() - decimals.len() - 1].to_owned()
-        }
-        _ => text,
-    }
 }

@@ -19,9 +19,8 @@ pub(super) struct Family {
 }
 
 impl Page {
-    /// Adds a line that no program reads.
+    /// Adds a line that no program reads; it must begin with neither HELP nor TYPE, which programs do.
     pub(super) fn comment(&mut self, line: &str) {
-        // A comment that began with HELP or TYPE would be read after all.
         self.0.push_str(&format!("# {line}\n"));
     }
 
