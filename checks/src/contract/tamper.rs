@@ -1,8 +1,8 @@
 //! Where this track's sabotages are put: on the lane's copies of the registry and of the sources that declare kinds.
 
 use crate::sabotage::edit::{Change, Which, edited, edited_all};
-use regex::{Captures, Regex};
-use sabot_contract::{Entry, Registry};
+use sabot_contract::source::Constants;
+use sabot_contract::{Entry, Place, Registry};
 use sabot_engine::Sabotage;
 use sabot_target::contract::Source;
 use sabot_target::{Lane, Target};
@@ -47,7 +47,7 @@ pub(super) fn added(
     kind: &str,
 ) -> Sabotage<Lane> {
     let kind = kind.to_owned();
-    let parts = parts(target, move |text, pattern| declare(text, pattern, &kind)).into_iter().take(1);
+    let parts = parts(target, move |text, declared| declare(text, declared, &kind)).into_iter().take(1);
     edited_all(turns_red, name, mistake, parts.collect())
 }
 
@@ -60,10 +60,7 @@ pub(super) fn removed(
     kind: &str,
 ) -> Sabotage<Lane> {
     let kind = kind.to_owned();
-    let parts = parts(target, move |text, pattern| {
-        let declares = |line: &&str| pattern.captures_iter(line).any(|found| name_of(&found) == kind);
-        text.split_inclusive('\n').filter(|line| !declares(line)).collect()
-    });
+    let parts = parts(target, move |text, declared| each_of(text, declared, &kind, |_| String::new()));
     edited_all(turns_red, name, mistake, parts)
 }
 
@@ -76,56 +73,53 @@ pub(super) fn renamed(
     (from, to): (&str, String),
 ) -> Sabotage<Lane> {
     let from = from.to_owned();
-    let parts = parts(target, move |text, pattern| {
-        let rename = |found: &Captures<'_>| match name_of(found) == from {
-            true => found[0].replace(&from, &to),
-            false => found[0].to_owned(),
-        };
-        pattern.replace_all(text, rename).into_owned()
-    });
+    let parts =
+        parts(target, move |text, declared| each_of(text, declared, &from, |line| line.replace(&from, &to)));
     edited_all(turns_red, name, mistake, parts)
 }
 
-/// A change of every source, with the source's pattern; one that is no pattern changes nothing.
+/// What a source declares: the line, from one, and the kind.
+type Declared = (usize, String);
+
+/// A change of every source, told what it declares; one whose pattern is none declares nothing.
 fn parts(
     target: &Target,
-    change: impl Fn(&str, &Regex) -> String + Send + Sync + 'static,
+    change: impl Fn(&str, &[Declared]) -> String + Send + Sync + 'static,
 ) -> Vec<(Which, Arc<Change>)> {
     let change = Arc::new(change);
     let part = |source: &Source| {
-        let (pattern, change) = (Regex::new(&format!("(?m){}", source.pattern)).ok(), change.clone());
+        let (constants, change) = (Constants::new(&source.pattern).ok(), change.clone());
         let which = Which { names: source.files.clone(), extensions: source.extensions.clone(), deep: true };
-        let change: Arc<Change> = Arc::new(move |text: &str| match &pattern {
-            Some(pattern) => change(text, pattern),
-            None => text.to_owned(),
+        let change: Arc<Change> = Arc::new(move |text: &str| {
+            change(text, &constants.as_ref().map(|constants| declared(constants, text)).unwrap_or_default())
         });
         (which, change)
     };
     target.contract.declared.iter().map(part).collect()
 }
 
-/// What a match names.
-fn name_of<'a>(found: &Captures<'a>) -> &'a str {
-    let group = found.name(Source::GROUP).or_else(|| found.iter().skip(1).flatten().next());
-    group.map_or("", |group| group.as_str())
+/// Everything that `text` declares, in the order of its lines.
+fn declared(constants: &Constants, text: &str) -> Vec<Declared> {
+    let names = constants.in_text("", text);
+    let lines = |(name, places): (&str, &[Place])| {
+        places.iter().filter_map(|place| Some((place.line?, name.to_owned()))).collect::<Vec<_>>()
+    };
+    let mut declared: Vec<_> = names.iter().flat_map(lines).collect();
+    declared.sort();
+    declared
 }
 
-/// How lines begin that are comments.
-const COMMENTS: [&str; 5] = ["//", "#", "*", "/*", "--"];
+/// The text with `change` made to each line that declares `kind`.
+fn each_of(text: &str, declared: &[Declared], kind: &str, change: impl Fn(&str) -> String) -> String {
+    let declares = |number| declared.iter().any(|(line, name)| *line == number && name == kind);
+    let lines = text.split_inclusive('\n').zip(1..);
+    lines.map(|(line, number)| if declares(number) { change(line) } else { line.to_owned() }).collect()
+}
 
 /// The text with the first line that declares something once more, declaring `kind`.
-fn declare(text: &str, pattern: &Regex, kind: &str) -> String {
-    let mut declared = false;
-    let mut is = String::with_capacity(text.len());
-    for line in text.split_inclusive('\n') {
-        is.push_str(line);
-        let comment = COMMENTS.iter().any(|begins| line.trim_start().starts_with(begins));
-        if let Some(found) = pattern.captures(line).filter(|_| !declared && !comment) {
-            is.push_str(&line.replace(name_of(&found), kind));
-            declared = true;
-        }
-    }
-    is
+fn declare(text: &str, declared: &[Declared], kind: &str) -> String {
+    let Some((_, first)) = declared.first() else { return text.to_owned() };
+    each_of(text, &declared[..1], first, |line| line.to_owned() + &line.replace(first, kind))
 }
 
 #[cfg(test)]
@@ -135,10 +129,20 @@ mod tests {
 
     #[test]
     fn a_kind_is_declared_as_the_first_one_is() {
-        let pattern = Regex::new(r#"(?m)^const \w+ = "([^"]+)"$"#).unwrap();
+        let constants = Constants::new(r#"^const \w+ = "([^"]+)"$"#).unwrap();
         let text = "// const A = \"no.kind\"\nconst A = \"a.made\"\nconst B = \"b.made\"\n";
-        let is = declare(text, &pattern, "c.made");
+        let declared = declared(&constants, text);
+        let is = declare(text, &declared, "c.made");
         assert_eq!(is, text.replace("const B", "const A = \"c.made\"\nconst B"));
+        let without = each_of(text, &declared, "b.made", |_| String::new());
+        assert_eq!(without, text.replace("const B = \"b.made\"\n", ""));
+        let renamed = each_of(text, &declared, "b.made", |line| line.replace("b.made", "d.made"));
+        assert_eq!(renamed, text.replace("b.made", "d.made"));
+        assert_eq!(
+            each_of(text, &declared, "no.kind", |_| String::new()),
+            text,
+            "a comment declares nothing"
+        );
     }
 
     #[test]

@@ -44,11 +44,6 @@ pub struct Source {
     pub pattern: String,
 }
 
-impl Source {
-    /// The group of a pattern that is the kind.
-    pub const GROUP: &str = "name";
-}
-
 /// A constant that is no kind.
 #[derive(Debug, Clone)]
 pub struct Ignored {

@@ -60,7 +60,7 @@ impl Constants {
     pub fn read(&self, files: &[(String, PathBuf)]) -> Result<Names, SourceError> {
         let mut names = Names::default();
         for (name, path) in files {
-            self.find(name, &super::text(name, path)?, &mut names);
+            names.extend(self.in_text(name, &super::text(name, path)?));
         }
         if names.is_empty() {
             return Err(self.nothing(files));
@@ -68,15 +68,19 @@ impl Constants {
         Ok(names)
     }
 
-    fn find(&self, file: &str, text: &str, names: &mut Names) {
+    /// Every name in a text, which readers know as `within`.
+    #[must_use]
+    pub fn in_text(&self, within: &str, text: &str) -> Names {
+        let mut names = Names::default();
         let emptied = self.skip_comment_lines.then(|| without_comment_lines(text));
         let text = emptied.as_deref().unwrap_or(text);
         let (mut line, mut counted) = (1, 0);
         for found in self.pattern.captures_iter(text).filter_map(|captures| name(&captures)) {
             line += text[counted..found.start()].bytes().filter(|byte| *byte == b'\n').count();
             counted = found.start();
-            names.add(found.as_str(), Place { within: file.to_owned(), line: Some(line) });
+            names.add(found.as_str(), Place { within: within.to_owned(), line: Some(line) });
         }
+        names
     }
 
     fn nothing(&self, files: &[(String, PathBuf)]) -> SourceError {
@@ -113,8 +117,7 @@ mod tests {
     use super::*;
 
     fn read(pattern: &str, text: &str) -> Vec<(String, usize)> {
-        let mut names = Names::default();
-        Constants::new(pattern).unwrap().find("f", text, &mut names);
+        let names = Constants::new(pattern).unwrap().in_text("f", text);
         let lines = |(name, places): (&str, &[Place])| {
             places.iter().map(|place| (name.to_owned(), place.line.unwrap())).collect::<Vec<_>>()
         };
@@ -137,10 +140,8 @@ mod tests {
 
     #[test]
     fn comments_count_if_they_are_asked_for() {
-        let mut names = Names::default();
         let constants = Constants::new("'(.)'").unwrap().skip_comment_lines(false);
-        constants.find("f", "# 'a'", &mut names);
-        assert!(names.contains("a"));
+        assert!(constants.in_text("f", "# 'a'").contains("a"));
     }
 
     #[test]
