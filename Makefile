@@ -25,7 +25,7 @@ test: build ## Runs every test, and proves one sabotage for each check
 	cargo test --workspace --locked
 	$(SABOT) prove --one-each
 
-prove: build ## Proves every check: each sabotage; with MATRIX=1 every check under each, which takes many hours
+prove: build ## Proves every check: each sabotage; with MATRIX=1 every check under each, which takes far longer
 	$(SABOT) prove $(if $(MATRIX),,--named-only) --report json=$(REPORTS)/proof.json,markdown=$(REPORTS)/proof.md,html=$(REPORTS)/proof.html
 
 lint: ## Formatting, clippy, documentation, shell scripts: warnings are errors
