@@ -1,25 +1,30 @@
-//! The embedded target as an arena: how its lanes are opened, remade and closed.
+//! A target as an arena: how its lanes are opened, remade and closed.
 
-use sabot_engine::{Arena, CannotTell, Need, Secrets};
+use sabot_engine::{Arena, CannotTell, Check, Need, Secrets};
 use sabot_sandbox::mongo;
 use sabot_sandbox::postgres::Installation;
-use sabot_target::{Lane, Stock};
+use sabot_target::{Lane, Stock, Target};
 
-/// Lanes of the embedded platform, made from a shared throwaway server.
+/// Lanes of a target, made from a shared throwaway server.
 #[derive(Debug)]
-pub struct Embedded {
+pub struct TargetArena {
     stock: Stock,
     secrets: Secrets,
 }
 
-impl Embedded {
+impl TargetArena {
     /// Lanes made from `stock`; nothing is started before the first is opened.
     pub fn new(stock: Stock) -> Self {
         Self { stock, secrets: Secrets::default() }
     }
+
+    /// What is judged.
+    pub fn target(&self) -> &Target {
+        self.stock.target()
+    }
 }
 
-impl Arena for Embedded {
+impl Arena for TargetArena {
     type Lane = Lane;
 
     fn lacks(&self, need: &Need) -> Option<String> {
@@ -37,6 +42,10 @@ impl Arena for Embedded {
                 .is_none()
                 .then(|| format!("`{name}` is not on the PATH, nor built by `make setup`")),
         }
+    }
+
+    fn leaves_out(&self, check: &Check<Lane>) -> Option<String> {
+        self.stock.target().left_out(check.track()).map(str::to_owned)
     }
 
     async fn open(&self, index: usize, needs: &[Need]) -> Result<Lane, CannotTell> {

@@ -17,7 +17,7 @@ mod sabotage;
 mod soak;
 mod sql;
 
-pub use arena::Embedded;
+pub use arena::TargetArena;
 pub use readiness::faults::{Fault, LeftOut, left_out};
 pub use registry::{checks, sabotages};
 pub use soak::soak_is_readable;

@@ -3,7 +3,7 @@
 use crate::last::AtEnd;
 use crate::limit::limited;
 use crate::run::INTERRUPTED;
-use crate::{CannotTell, Judgement, Need, Secrets};
+use crate::{CannotTell, Check, Judgement, Need, Secrets};
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, join_all};
 use std::collections::VecDeque;
@@ -21,6 +21,11 @@ pub trait Arena: Send + Sync + 'static {
 
     /// Why `need` is not to be had here, or `None` where it is.
     fn lacks(&self, need: &Need) -> Option<String>;
+
+    /// Why `check` has nothing to judge here, by what the target's configuration says or leaves out; `None` where it has.
+    fn leaves_out(&self, _check: &Check<Self::Lane>) -> Option<String> {
+        None
+    }
 
     /// Opens lane number `index`, with what `needs` asks for and nothing more.
     fn open(

@@ -100,6 +100,11 @@ fn split<A: Arena>(
     let mut able = Vec::new();
     let mut skipped = Vec::new();
     for check in checks {
+        if let Some(reason) = arena.leaves_out(check) {
+            let reason = Some(reason);
+            skipped.push(Result { verdict: Verdict::Skipped, skip_allowed: true, reason, ..describe(check) });
+            continue;
+        }
         let lack = check.needs.iter().find_map(|need| arena.lacks(need).map(|reason| (need, reason)));
         match lack {
             None => able.push(check.clone()),

@@ -1,7 +1,7 @@
 //! The catalogue of checks: as lines, as JSON, as Markdown (`INTEGRATION-TESTS.md`), and one check in full.
 
 use sabot_engine::{Check, Need, Sabotage};
-use sabot_target::Lane;
+use sabot_target::{Lane, Target};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -26,11 +26,13 @@ fn how(sabotage: &Sabotage<Lane>) -> String {
 }
 
 /// One line for each check.
-pub(crate) fn text(checks: &Checks, sabotages: &Sabotages) -> String {
+pub(crate) fn text(checks: &Checks, sabotages: &Sabotages, target: &Target) -> String {
     checks.iter().fold(String::new(), |text, check| {
         let count = of(check, sabotages).len();
+        let left_out = target.left_out(check.track());
+        let skipped = left_out.map(|reason| format!("  skipped: {reason}\n")).unwrap_or_default();
         text + &format!(
-            "{:<26} {:<9} {count:>2} sabotages  needs {}\n  {}\n",
+            "{:<26} {:<9} {count:>2} sabotages  needs {}\n  {}\n{skipped}",
             check.id,
             check.level,
             needs(check),
@@ -40,7 +42,7 @@ pub(crate) fn text(checks: &Checks, sabotages: &Sabotages) -> String {
 }
 
 /// Everything, for programs.
-pub(crate) fn json(checks: &Checks, sabotages: &Sabotages) -> Value {
+pub(crate) fn json(checks: &Checks, sabotages: &Sabotages, target: &Target) -> Value {
     let sabotage = |sabotage: &Sabotage<Lane>| {
         json!({
             "id": sabotage.id,
@@ -61,6 +63,7 @@ pub(crate) fn json(checks: &Checks, sabotages: &Sabotages) -> Value {
             "needs": check.needs,
             "walks": check.walks,
             "no_cause": check.no_cause,
+            "left_out": target.left_out(check.track()),
             "sabotages": of(check, sabotages).into_iter().map(sabotage).collect::<Vec<_>>(),
         })
     };

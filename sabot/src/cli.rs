@@ -9,6 +9,7 @@ pub(crate) use drill::{DrillArgs, DrillEngine, DrillMongoArgs, DrillPostgresArgs
 use crate::reports::Report;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sabot_engine::Need;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Proves that a backend keeps its reliability promises, and proves that each of those proofs is able to fail.
@@ -33,7 +34,7 @@ pub(crate) enum Command {
     /// Explain one check in full.
     Explain(ExplainArgs),
     /// Say what is lacking here, and which checks hang on it.
-    Doctor,
+    Doctor(DoctorArgs),
     /// Take a backup, with a manifest that says what must be in it.
     Backup(BackupArgs),
     /// Restore a backup into a throwaway server, verify it, measure, and remove everything again.
@@ -49,7 +50,17 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct ConfigArg {
+    /// The file that describes the target. Without it `sabot.toml` in the working folder, and where there is none the
+    /// embedded platform.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Chosen {
+    #[command(flatten)]
+    pub(crate) of: ConfigArg,
     /// Tracks, ids or globs; all checks when none is given.
     #[arg(value_name = "TRACK, ID or GLOB")]
     pub(crate) patterns: Vec<String>,
@@ -97,6 +108,8 @@ pub(crate) struct ProveArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
+    #[command(flatten)]
+    pub(crate) of: ConfigArg,
     /// Tracks, ids or globs; all checks when none is given.
     #[arg(value_name = "TRACK, ID or GLOB")]
     pub(crate) patterns: Vec<String>,
@@ -107,6 +120,8 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
+    #[command(flatten)]
+    pub(crate) of: ConfigArg,
     /// The check's id.
     pub(crate) id: String,
 }
@@ -122,6 +137,14 @@ pub(crate) struct SchemaArgs {
 pub(crate) enum SchemaOf {
     /// The record of a run, as `--report json=FILE` and `--format json` write it.
     Record,
+    /// The file that describes a target, `sabot.toml`.
+    Config,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) of: ConfigArg,
 }
 
 #[derive(Debug, Args)]

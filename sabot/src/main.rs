@@ -45,7 +45,7 @@ async fn carry_out(command: Command) -> Exit {
         Command::Prove(args) => commands::run::prove(args).await,
         Command::List(args) => commands::list::list(&args),
         Command::Explain(args) => commands::list::explain(&args),
-        Command::Doctor => commands::doctor::doctor().await,
+        Command::Doctor(args) => commands::doctor::doctor(&args).await,
         Command::Backup(args) => Box::pin(commands::backup::backup_of(args)).await,
         Command::Drill(args) => commands::drill::drill(args).await,
         Command::Platform => commands::platform::platform().await,

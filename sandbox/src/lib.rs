@@ -42,4 +42,5 @@ pub use cache::cache_folder;
 pub use folder::{Place, usual_places};
 pub use gc::{Collected, Removed, gc, gc_in};
 pub use label::{Expired, LABEL_FILE, Label, Owner};
+pub use port::free as free_port;
 pub use scratch::Scratch;

@@ -5,7 +5,10 @@ use std::net::{Ipv4Addr, TcpListener};
 
 /// A free loopback port below those that the kernel lends to outgoing connections (from 32768 by default), so that
 /// none of them sits on it while the server restarts.
-pub(crate) fn free() -> io::Result<u16> {
+///
+/// # Errors
+/// When the system gives none.
+pub fn free() -> io::Result<u16> {
     for _ in 0..100 {
         let mut random = [0; 2];
         getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;

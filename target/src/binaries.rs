@@ -1,6 +1,9 @@
-//! The services' binaries: found beside our own executable, and refused when they are of another build.
+//! The services' programs: ours are found beside our own executable, and refused when they are of another build; those of
+//! a described target below its folder or on the `PATH`.
 
-use crate::{TargetError, command};
+use crate::{Target, TargetError, command};
+use std::ffi::OsString;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -12,10 +15,15 @@ const BUILD: &str = env!("SABOT_FINGERPRINT");
 /// How long a binary may take to say its version.
 const LIMIT: Duration = Duration::from_secs(10);
 
+/// What the commands of a described target inherit of our environment.
+const INHERITED: [&str; 2] = ["PATH", "HOME"];
+
 /// Where the services' binaries are.
 #[derive(Debug, Clone)]
 pub struct Binaries {
     folder: PathBuf,
+    /// They are somebody else's, and run in that folder.
+    described: bool,
 }
 
 impl Binaries {
@@ -27,12 +35,28 @@ impl Binaries {
         let this = std::env::current_exe().map_err(TargetError::io("asking where this executable is"))?;
         let folder = this.parent().unwrap_or(Path::new("/"));
         let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
-        Ok(Self { folder: folder.to_path_buf() })
+        Ok(Self::in_folder(folder))
     }
 
     /// In `folder`.
     pub fn in_folder(folder: impl Into<PathBuf>) -> Self {
-        Self { folder: folder.into() }
+        Self { folder: folder.into(), described: false }
+    }
+
+    /// Those of a target that is described by a file in `folder`: searched on the `PATH`, and run there.
+    pub fn described_in(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), described: true }
+    }
+
+    /// Those of `target`.
+    ///
+    /// # Errors
+    /// When the system does not say where this executable is.
+    pub fn of(target: &Target) -> Result<Self, TargetError> {
+        match &target.file {
+            Some(file) => Ok(Self::described_in(file.parent().unwrap_or(Path::new("/")))),
+            None => Self::beside_this(),
+        }
     }
 
     /// Where they are.
@@ -43,32 +67,75 @@ impl Binaries {
     /// The path of `program`, which may be a path itself.
     ///
     /// # Errors
-    /// [`TargetError::NoBinary`] when there is no such file.
+    /// [`TargetError::NoBinary`] or [`TargetError::NoProgram`] when there is no such file.
     pub fn find(&self, program: &str) -> Result<PathBuf, TargetError> {
+        if self.described {
+            return self.search(program);
+        }
         let path = self.folder.join(program);
         let none = || TargetError::NoBinary { name: program.to_owned(), folder: self.folder.clone() };
         path.is_file().then_some(path).ok_or_else(none)
     }
 
-    /// What a program prints that is asked something, with nothing in its environment.
+    /// A program with a `/` in its name below the folder; another on the `PATH`, or else beside this executable, where
+    /// Sabot itself is.
+    fn search(&self, program: &str) -> Result<PathBuf, TargetError> {
+        let none = || TargetError::NoProgram { name: program.to_owned(), folder: self.folder.clone() };
+        if program.is_empty() {
+            return Err(none());
+        }
+        if program.contains('/') {
+            return Some(self.folder.join(program)).filter(|path| runs(path)).ok_or_else(none);
+        }
+        let on_path = std::env::var_os("PATH").unwrap_or_default();
+        let found =
+            std::env::split_paths(&on_path).map(|folder| folder.join(program)).find(|path| runs(path));
+        found.or_else(|| Self::beside_this().ok()?.find(program).ok()).ok_or_else(none)
+    }
+
+    /// What a described target's commands inherit of our environment; ours inherit nothing.
+    pub(crate) fn inherited(&self) -> Vec<(&'static str, OsString)> {
+        let names = INHERITED.into_iter().filter(|_| self.described);
+        names.filter_map(|name| Some((name, std::env::var_os(name)?))).collect()
+    }
+
+    /// The folder in which commands run, where it is not ours.
+    pub(crate) fn runs_in(&self) -> Option<&Path> {
+        self.described.then_some(&*self.folder)
+    }
+
+    /// A command that reads nothing, and has what it inherits and nothing else in its environment.
+    ///
+    /// # Errors
+    /// Those of [`find`](Self::find).
+    pub(crate) fn command(&self, command_line: &[String]) -> Result<Command, TargetError> {
+        let empty = || TargetError::NoSuch { what: "a command", name: String::new() };
+        let (program, args) = command_line.split_first().ok_or_else(empty)?;
+        let mut command = Command::new(self.find(program)?);
+        command.args(args).env_clear().envs(self.inherited()).stdin(Stdio::null());
+        if let Some(folder) = self.runs_in() {
+            command.current_dir(folder);
+        }
+        Ok(command)
+    }
+
+    /// What a program prints that is asked something, with nothing in its environment but what it inherits.
     ///
     /// # Errors
     /// [`TargetError::NoBinary`]; [`TargetError::Command`] when it fails, or takes too long.
     pub async fn ask(&self, command_line: &[String]) -> Result<String, TargetError> {
-        let told = command_line.join(" ");
-        let empty = || TargetError::NoSuch { what: "a command", name: told.clone() };
-        let (program, args) = command_line.split_first().ok_or_else(empty)?;
-        let mut command = Command::new(self.find(program)?);
-        command.args(args).env_clear().stdin(Stdio::null());
-        command::run(&mut command, &told, LIMIT).await
+        command::run(&mut self.command(command_line)?, &command_line.join(" "), LIMIT).await
     }
 
-    /// Refuses `program` unless it was built from the same sources as this crate.
+    /// Refuses `program` unless it was built from the same sources as this crate, or is somebody else's.
     ///
     /// # Errors
-    /// [`TargetError::NoBinary`], or [`TargetError::OtherBuild`].
+    /// Those of [`find`](Self::find), or [`TargetError::OtherBuild`].
     pub async fn same_build(&self, program: &str) -> Result<(), TargetError> {
         let path = self.find(program)?;
+        if self.described {
+            return Ok(());
+        }
         let mut command = Command::new(&path);
         command.arg("--version").stdin(Stdio::null()).kill_on_drop(true);
         let said = match tokio::time::timeout(LIMIT, command.output()).await {
@@ -86,10 +153,14 @@ impl Binaries {
     }
 }
 
+/// Whether it is a file that may be executed.
+fn runs(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.is_file() && metadata.permissions().mode() & 0o111 != 0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
 
     fn fake(folder: &Path, says: &str) -> Binaries {
         let draft = folder.join("draft");

@@ -1,13 +1,14 @@
 //! The embedded platform, described: the default target. It is a description like any other.
 
 mod contract;
-mod delivery;
-mod propagation;
 mod recovery;
 
+use crate::description::delivery::{Forwarder, Webhook};
+use crate::description::forms::pairs_of;
+use crate::description::propagation::Runner;
 use crate::description::{
-    Answer, BrevoAccount, Database, Lever, Levers, Reach, Readiness, Row, SchemaLever, Service, Shape,
-    StandIn, Target, Upstream, Wire, Words,
+    Answer, BrevoAccount, Database, Delivery, Lever, Levers, Propagation, Reach, Readiness, Row, SchemaLever,
+    Service, StandIn, Target, Upstream, Wire,
 };
 use std::time::Duration;
 
@@ -28,7 +29,7 @@ const HEARTBEAT: &str = "/* propagation claim */";
 pub(crate) fn target() -> Target {
     Target {
         name: "the embedded platform".into(),
-        profile: pairs(&[
+        profile: pairs_of(&[
             ("caches", "500ms"),
             ("brevo's cache", "1s"),
             ("probe time limits", "500ms"),
@@ -51,7 +52,7 @@ pub(crate) fn target() -> Target {
             Database { name: "customer".into(), migrate: None, migrate_env: String::new() },
         ],
         stand_ins: stand_ins(),
-        secrets: pairs(&[
+        secrets: pairs_of(&[
             (
                 "brevo_api_key",
                 "xkeysib-################################################################-################",
@@ -65,10 +66,12 @@ pub(crate) fn target() -> Target {
         ]),
         services: vec![api(), worker(), provisioner()],
         readiness: readiness(),
-        delivery: delivery::delivery(),
-        propagation: propagation::propagation(),
+        delivery: delivery(),
+        propagation: propagation(),
         recovery: recovery::recovery(),
         contract: contract::contract(),
+        left_out: Vec::new(),
+        file: None,
     }
 }
 
@@ -78,12 +81,14 @@ fn stand_ins() -> Vec<(String, StandIn)> {
         service: "api".into(),
         path: "/webhooks/brevo/{secret:brevo_webhook_secret}".into(),
     };
-    let store = Answer { path: "/".into(), status: 200, body: "{}".into() };
-    vec![("brevo".into(), StandIn::Brevo(account)), ("artifact_store".into(), StandIn::Answers(vec![store]))]
+    vec![
+        ("brevo".into(), StandIn::Brevo(account)),
+        ("artifact_store".into(), StandIn::Answers(vec![Answer::default()])),
+    ]
 }
 
 fn api() -> Service {
-    let mut env = pairs(&[
+    let mut env = pairs_of(&[
         ("SABOT_DATABASE_URL", "{wire:platform_db}"),
         ("SABOT_SERVICE_TOKEN", "{secret:api_token}"),
         ("SABOT_PROVISIONER_URL", "{wire:provisioner}"),
@@ -102,7 +107,7 @@ fn api() -> Service {
 }
 
 fn worker() -> Service {
-    let mut env = pairs(&[
+    let mut env = pairs_of(&[
         ("SABOT_DATABASE_URL", "{wire:platform_db}"),
         ("SABOT_SERVICE_TOKEN", "{secret:worker_token}"),
         ("SABOT_PROPAGATION_POLL", "100ms"),
@@ -128,7 +133,7 @@ fn worker() -> Service {
 }
 
 fn provisioner() -> Service {
-    let env = pairs(&[
+    let env = pairs_of(&[
         ("SABOT_CUSTOMER_DATABASE_URL", "{wire:customer_db}"),
         ("SABOT_SERVICE_TOKEN", "{secret:provisioner_token}"),
     ]);
@@ -137,7 +142,7 @@ fn provisioner() -> Service {
 }
 
 fn outward() -> Vec<(String, String)> {
-    pairs(&[
+    pairs_of(&[
         ("SABOT_BREVO_URL", "{wire:brevo}"),
         ("SABOT_BREVO_API_KEY", "{secret:brevo_api_key}"),
         ("SABOT_ARTIFACT_STORE_URL", "{wire:artifact_store}"),
@@ -147,7 +152,7 @@ fn outward() -> Vec<(String, String)> {
 
 fn service(name: &str, program: &str, own: Vec<(String, String)>, wires: Vec<Wire>) -> Service {
     let mut env = own;
-    env.extend(pairs(&[
+    env.extend(pairs_of(&[
         ("SABOT_COMMIT_ID", "f41ed2b"),
         ("SABOT_READINESS_CACHE", "500ms"),
         ("SABOT_READINESS_TIME_LIMIT", "500ms"),
@@ -158,39 +163,51 @@ fn service(name: &str, program: &str, own: Vec<(String, String)>, wires: Vec<Wir
     }
     Service {
         name: name.into(),
-        program: program.into(),
+        command: vec![program.into()],
         env,
         listen_env: "SABOT_LISTEN".into(),
+        tells_address: true,
         wires,
-        alive_path: "/livez".into(),
-        start_limit: Duration::from_secs(20),
+        ..Service::default()
+    }
+}
+
+fn delivery() -> Delivery {
+    Delivery {
+        webhook: Webhook {
+            previous_secret: Some("brevo_webhook_secret_previous".into()),
+            previous_secret_env: Some("SABOT_BREVO_WEBHOOK_SECRET_PREVIOUS".into()),
+            secret_file_env: Some("SABOT_BREVO_WEBHOOK_SECRET_FILE".into()),
+            ..Webhook::default()
+        },
+        forwarder: Forwarder {
+            poll: Duration::from_millis(100),
+            lease: Duration::from_secs(2),
+            send_limit: Duration::from_secs(1),
+            ..Forwarder::default()
+        },
+        ..Delivery::default()
+    }
+}
+
+fn propagation() -> Propagation {
+    Propagation {
+        runner: Runner {
+            lease: Duration::from_secs(2),
+            dispatch_limit: Duration::from_secs(1),
+            poll: Duration::from_millis(100),
+            ..Runner::default()
+        },
+        ..Propagation::default()
     }
 }
 
 fn readiness() -> Readiness {
     Readiness {
-        path: "/readyz".into(),
-        live_path: "/livez".into(),
-        shape: Shape {
-            overall: "overall".into(),
-            service: "service".into(),
-            commit: "commit_id".into(),
-            rows: "checks".into(),
-            name: "name".into(),
-            status: "status".into(),
-            latency: "latency_ms".into(),
-            error: "last_error".into(),
-            checked_at: "last_check_at".into(),
-        },
-        words: Words { ok: "ok".into(), degraded: "degraded".into(), failed: "failed".into() },
-        unauthorised: "auth_401".into(),
         error_words: ERROR_WORDS.map(String::from).to_vec(),
         matrix: matrix(),
-        p95: Duration::from_millis(500),
-        cold: Duration::from_secs(3),
-        servable_periods: 3,
-        hex_exempt: vec!["commit_id".into()],
         levers: levers(),
+        ..Readiness::default()
     }
 }
 
@@ -272,10 +289,6 @@ fn levers() -> Levers {
 
 fn wire(name: &str, to: Upstream) -> Wire {
     Wire { name: name.into(), to }
-}
-
-fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-    pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
 }
 
 #[cfg(test)]

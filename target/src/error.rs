@@ -15,6 +15,17 @@ pub enum TargetError {
         /// Where it was looked for.
         folder: PathBuf,
     },
+    /// A program of a described target is nowhere to be found.
+    #[error(
+        "the program `{name}` is neither on the PATH nor below `{}`; install it, or give its path relative to that folder",
+        folder.display()
+    )]
+    NoProgram {
+        /// The program.
+        name: String,
+        /// The folder of the description.
+        folder: PathBuf,
+    },
     /// A service's binary was built from other sources than Sabot itself.
     #[error("`{}` is of build {found}, this Sabot of build {wanted}; build both with `cargo build --workspace`", path.display())]
     OtherBuild {

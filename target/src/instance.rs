@@ -2,13 +2,14 @@
 
 use crate::description::Service;
 use crate::process::{Log, Process};
-use crate::{Target, TargetError};
+use crate::{Binaries, Target, TargetError};
+use sabot_sandbox::free_port;
 use sabot_sandbox::leash::{Exit, Signal};
 use sabot_wire::http::HttpWire;
 use sabot_wire::pg::PgWire;
 use sabot_wire::tcp::Mode;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +64,7 @@ impl Wire {
 #[derive(Debug)]
 pub struct Instance {
     target: Arc<Target>,
+    binaries: Binaries,
     service: String,
     program: Mutex<PathBuf>,
     env: Vec<(String, String)>,
@@ -77,6 +79,7 @@ pub struct Instance {
 /// Everything that an instance is made of, before its process runs.
 pub(crate) struct Parts {
     pub(crate) target: Arc<Target>,
+    pub(crate) binaries: Binaries,
     pub(crate) service: String,
     pub(crate) program: PathBuf,
     pub(crate) env: Vec<(String, String)>,
@@ -88,9 +91,10 @@ pub(crate) struct Parts {
 impl Instance {
     /// Starts the process with `overrides` and awaits its liveness.
     pub(crate) async fn start(parts: Parts, overrides: &Overrides) -> Result<Self, TargetError> {
-        let Parts { target, service, program, env, inbound, wires, client } = parts;
+        let Parts { target, binaries, service, program, env, inbound, wires, client } = parts;
         let instance = Self {
             target,
+            binaries,
             service,
             program: Mutex::new(program),
             env,
@@ -195,16 +199,17 @@ impl Instance {
         }
         let mut address = self.address.lock().await;
         let service = self.description()?;
-        let listen = address.map_or_else(|| "127.0.0.1:0".to_owned(), |address| address.to_string());
+        let given = address.map_or_else(|| first_address(service), Ok)?;
         let mut env = self.env.clone();
-        env.push((service.listen_env.clone(), listen));
+        env.push((service.listen_env.clone(), service.listen_at(given)));
         for (name, value) in overrides {
             env.retain(|(known, _)| known != name);
             env.push((name.clone(), value.clone()));
         }
         let program = self.program.lock().await.clone();
-        let started = Process::start(&program, &[], &env, self.log.clone()).await?;
-        let at = self.alive(&started, service).await?;
+        let args = service.command.get(1..).unwrap_or_default();
+        let started = Process::start(&program, args, &env, &self.binaries, self.log.clone()).await?;
+        let at = self.alive(&started, service, given).await?;
         self.inbound.set_upstream(at);
         *address = Some(at);
         *process = Some(started);
@@ -273,8 +278,13 @@ impl Instance {
         self.target.service(&self.service).ok_or_else(none)
     }
 
-    /// Awaits the first 200 at the path of liveness, asked directly.
-    async fn alive(&self, process: &Process, service: &Service) -> Result<SocketAddr, TargetError> {
+    /// Awaits the first 200 at the path of liveness, asked directly, where it was told to listen or says that it does.
+    async fn alive(
+        &self,
+        process: &Process,
+        service: &Service,
+        given: SocketAddr,
+    ) -> Result<SocketAddr, TargetError> {
         let not_alive = |reason: &str| TargetError::NotAlive {
             service: self.service.clone(),
             path: service.alive_path.clone(),
@@ -283,15 +293,26 @@ impl Instance {
             log: process.log().tail(LOG_LINES).join("\n"),
         };
         let deadline = tokio::time::Instant::now() + service.start_limit;
-        let Some(said) = process.listening(service.start_limit).await else {
-            // Its last words are still in the pipe for a moment after it has ended.
-            tokio::time::sleep(POLL * 5).await;
-            return Err(not_alive("it never said that it listens, or ended"));
-        };
-        let address: SocketAddr = said.parse().map_err(|_| not_alive(&format!("it listens on `{said}`")))?;
+        let mut address = given;
+        if service.tells_address {
+            let Some(said) = process.listening(service.start_limit).await else {
+                // Its last words are still in the pipe for a moment after it has ended.
+                tokio::time::sleep(POLL * 5).await;
+                return Err(not_alive("it never said that it listens, or ended"));
+            };
+            address = said.parse().map_err(|_| not_alive(&format!("it listens on `{said}`")))?;
+        }
         let url = format!("http://{address}{}", service.alive_path);
         loop {
-            let asked = self.client.get(&url).timeout(Duration::from_secs(2)).send().await;
+            let asked = self.client.get(&url).timeout(Duration::from_secs(2)).send();
+            let asked = tokio::select! {
+                asked = asked => asked,
+                // Whoever answers there from now on is somebody else.
+                ended = process.exited() => {
+                    tokio::time::sleep(POLL * 5).await;
+                    return Err(not_alive(&format!("it ended: {ended:?}")));
+                }
+            };
             let reason = match asked {
                 Ok(answer) if answer.status().is_success() => return Ok(address),
                 Ok(answer) => format!("it answered {}", answer.status()),
@@ -303,6 +324,15 @@ impl Instance {
             tokio::time::sleep(POLL).await;
         }
     }
+}
+
+/// Where a service listens when it is first started: on a port that it takes and tells, or on a free one.
+fn first_address(service: &Service) -> Result<SocketAddr, TargetError> {
+    if service.tells_address {
+        return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+    }
+    let port = free_port().map_err(TargetError::io(format!("finding a free port for {}", service.name)))?;
+    Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
 }
 
 /// Whether every thread of the process is stopped, as the system has it (proc(5), `/proc/pid/stat`).

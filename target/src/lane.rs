@@ -210,7 +210,7 @@ impl Lane {
     /// [`TargetError::NoSuch`] when there is no such service, [`TargetError::NoBinary`] when its program is missing.
     pub fn program(&self, service: &str) -> Result<PathBuf, TargetError> {
         let none = || TargetError::NoSuch { what: "a service", name: service.to_owned() };
-        self.binaries.find(&self.target.service(service).ok_or_else(none)?.program)
+        self.binaries.find(self.target.service(service).ok_or_else(none)?.program())
     }
 
     /// Restarts `service` with `program` in the place of its own, and starts every further instance of it so, until its
@@ -393,6 +393,7 @@ impl Lane {
             .map_err(TargetError::io(format!("starting the wire in front of {service}")))?;
         Ok(Parts {
             target: self.target.clone(),
+            binaries: self.binaries.clone(),
             service: service.to_owned(),
             program: self.program_now(service)?,
             env: env.collect::<Result<_, TargetError>>()?,

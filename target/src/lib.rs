@@ -18,6 +18,7 @@ mod description;
 mod embedded;
 mod error;
 mod estate;
+mod file;
 mod files;
 mod instance;
 mod lane;
@@ -36,6 +37,7 @@ pub use description::{
 pub use description::{contract, delivery, propagation, recovery};
 pub use error::TargetError;
 pub use estate::{Estate, Taken};
+pub use file::{FILE_NAME, FileError, Mistake, config_schema};
 pub use files::Files;
 pub use instance::{Instance, Overrides, Wire, is_paused};
 pub use lane::Lane;

@@ -1,6 +1,6 @@
 //! One process of a service: on a leash, with its last log lines.
 
-use crate::TargetError;
+use crate::{Binaries, TargetError};
 use sabot_sandbox::leash::{Exit, Leash, Signal, Spec};
 use std::collections::VecDeque;
 use std::io::{BufRead as _, BufReader, PipeReader};
@@ -45,11 +45,13 @@ impl Log {
 }
 
 impl Process {
-    /// Starts `program` with `env` and nothing else of our environment but `PATH`; its lines go into `log`.
+    /// Starts `program` with `env` and nothing else of our environment but `PATH`, or what `binaries` say; its lines go
+    /// into `log`.
     pub(crate) async fn start(
         program: &Path,
         args: &[String],
         env: &[(String, String)],
+        binaries: &Binaries,
         log: Log,
     ) -> Result<Self, TargetError> {
         let (lines, output) = std::io::pipe().map_err(TargetError::io("making a pipe"))?;
@@ -57,6 +59,10 @@ impl Process {
         let mut spec = Spec::new(program).args(args).env_clear().grace(GRACE).stdout(output).stderr(errors);
         if let Some(path) = std::env::var_os("PATH") {
             spec = spec.env("PATH", path);
+        }
+        spec = binaries.inherited().into_iter().fold(spec, |spec, (name, value)| spec.env(name, value));
+        if let Some(folder) = binaries.runs_in() {
+            spec = spec.cwd(folder);
         }
         spec = env.iter().fold(spec, |spec, (name, value)| spec.env(name, value));
         let (said, address) = watch::channel(None);

@@ -3,10 +3,8 @@
 use crate::{Binaries, Lane, Target, TargetError, command, random};
 use sabot_sandbox::postgres::{Options, Server};
 use std::collections::BTreeMap;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::process::Command;
 use tokio::sync::OnceCell;
 
 /// How long a migration may take.
@@ -54,7 +52,7 @@ impl Stock {
 
     async fn prepare(&self, tell: &(dyn Fn(&str) + Sync)) -> Result<Arc<Server>, TargetError> {
         for service in &self.target.services {
-            self.binaries.same_build(&service.program).await?;
+            self.binaries.same_build(service.program()).await?;
         }
         let server = Server::start(Options::default()).await?;
         tell(server.password());
@@ -69,12 +67,8 @@ impl Stock {
     }
 
     async fn migrate(&self, command_line: &[String], env: &str, url: &str) -> Result<(), TargetError> {
-        let (program, args) = command_line
-            .split_first()
-            .ok_or_else(|| TargetError::NoSuch { what: "a migration", name: String::new() })?;
-        let mut command = Command::new(self.binaries.find(program)?);
-        command.args(args).env_clear().env(env, url).stdin(Stdio::null());
-        command::run(&mut command, &command_line.join(" "), MIGRATE_LIMIT).await.map(drop)
+        let mut command = self.binaries.command(command_line)?;
+        command::run(command.env(env, url), &command_line.join(" "), MIGRATE_LIMIT).await.map(drop)
     }
 }
 

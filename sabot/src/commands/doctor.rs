@@ -1,18 +1,22 @@
 //! `sabot doctor`: what is lacking here, and which checks hang on it.
 
-use super::embedded;
+use super::{stock, target};
+use crate::cli::DoctorArgs;
+use sabot_checks::TargetArena;
 use sabot_engine::{Arena as _, Exit, Need};
 use sabot_target::{Binaries, Target};
 use std::collections::BTreeMap;
 
 /// Looks at each need of each check, and at the services' binaries.
-pub(crate) async fn doctor() -> Exit {
-    let arena = match embedded() {
-        Ok(arena) => arena,
+pub(crate) async fn doctor(args: &DoctorArgs) -> Exit {
+    let arena = match target(&args.of).and_then(stock) {
+        Ok(stock) => TargetArena::new(stock),
         Err(exit) => return exit,
     };
+    println!("target   {}", arena.target().told());
     let mut needed: BTreeMap<String, (Need, Vec<&str>)> = BTreeMap::new();
-    for check in sabot_checks::checks() {
+    let checks = sabot_checks::checks();
+    for check in checks.iter().filter(|check| arena.leaves_out(check).is_none()) {
         for need in check.needs {
             needed.entry(need.to_string()).or_insert_with(|| (need.clone(), Vec::new())).1.push(check.id);
         }
@@ -30,19 +34,24 @@ pub(crate) async fn doctor() -> Exit {
             }
         }
     }
-    well &= services().await;
+    for (track, reason) in &arena.target().left_out {
+        println!("skipped  {track:<12} {reason}");
+    }
+    well &= services(arena.target()).await;
     if well { Exit::Passed } else { Exit::Unverified }
 }
 
-async fn services() -> bool {
-    let Ok(binaries) = Binaries::beside_this() else { return false };
+async fn services(target: &Target) -> bool {
+    let Ok(binaries) = Binaries::of(target) else { return false };
+    let found = if target.file.is_some() { "found" } else { "of this build" };
     let mut well = true;
-    for service in &Target::embedded().services {
-        match binaries.same_build(&service.program).await {
-            Ok(()) => println!("ok       {:<12} of this build", service.program),
+    for service in &target.services {
+        let program = service.program();
+        match binaries.same_build(program).await {
+            Ok(()) => println!("ok       {program:<12} {found}"),
             Err(error) => {
                 well = false;
-                println!("lacking  {:<12} {error}", service.program);
+                println!("lacking  {program:<12} {error}");
             }
         }
     }

@@ -1,13 +1,16 @@
 //! `sabot list` and `sabot explain`.
 
-use super::say;
+use super::{say, target};
 use crate::catalogue;
 use crate::cli::{ExplainArgs, ListArgs, ListFormat};
 use sabot_engine::{Exit, Selection};
-use sabot_target::Target;
 
 /// Lists the chosen checks.
 pub(crate) fn list(args: &ListArgs) -> Exit {
+    let target = match target(&args.of) {
+        Ok(target) => target,
+        Err(exit) => return exit,
+    };
     let selection = Selection { patterns: args.patterns.clone(), with: None };
     let checks = match selection.choose(&sabot_checks::checks()) {
         Ok(checks) => checks,
@@ -16,10 +19,10 @@ pub(crate) fn list(args: &ListArgs) -> Exit {
             return error.exit();
         }
     };
-    let sabotages = sabot_checks::sabotages(&Target::embedded());
+    let sabotages = sabot_checks::sabotages(&target);
     match args.format {
-        ListFormat::Text => print!("{}", catalogue::text(&checks, &sabotages)),
-        ListFormat::Json => println!("{}", catalogue::json(&checks, &sabotages)),
+        ListFormat::Text => print!("{}", catalogue::text(&checks, &sabotages, &target)),
+        ListFormat::Json => println!("{}", catalogue::json(&checks, &sabotages, &target)),
         ListFormat::Markdown => print!("{}", catalogue::markdown(&checks, &sabotages)),
     }
     Exit::Passed
@@ -27,6 +30,10 @@ pub(crate) fn list(args: &ListArgs) -> Exit {
 
 /// Explains one check in full.
 pub(crate) fn explain(args: &ExplainArgs) -> Exit {
+    let target = match target(&args.of) {
+        Ok(target) => target,
+        Err(exit) => return exit,
+    };
     let checks = sabot_checks::checks();
     if !checks.iter().any(|check| check.id == args.id) {
         let selection = Selection { patterns: vec![args.id.clone()], with: None };
@@ -42,9 +49,12 @@ pub(crate) fn explain(args: &ExplainArgs) -> Exit {
         }
         return Exit::Nothing;
     }
-    let sabotages = sabot_checks::sabotages(&Target::embedded());
+    let sabotages = sabot_checks::sabotages(&target);
     for check in checks.iter().filter(|check| check.id == args.id) {
         print!("{}", catalogue::explain(check, &sabotages));
+        if let Some(reason) = target.left_out(check.track()) {
+            println!("\nof {} it is skipped: {reason}", target.name);
+        }
     }
     Exit::Passed
 }

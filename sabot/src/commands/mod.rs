@@ -10,18 +10,33 @@ pub(crate) mod platform;
 pub(crate) mod run;
 pub(crate) mod schema;
 
-use sabot_checks::Embedded;
+use crate::cli::ConfigArg;
 use sabot_engine::Exit;
-use sabot_target::{Binaries, Stock, Target};
+use sabot_target::{Binaries, FILE_NAME, Stock, Target};
+use std::path::Path;
 
-/// The embedded target, nothing of it started yet.
-fn embedded() -> Result<Embedded, Exit> {
-    stock().map(Embedded::new)
+/// What is judged, as `--config` says, or else `sabot.toml` in the working folder; the embedded platform where there is
+/// neither. One that a file describes is told of on standard error.
+fn target(of: &ConfigArg) -> Result<Target, Exit> {
+    let usual = Path::new(FILE_NAME);
+    let file = of.config.as_deref().or_else(|| usual.exists().then_some(usual));
+    let Some(file) = file else { return Ok(Target::embedded()) };
+    match Target::from_file(file) {
+        Ok(target) => {
+            eprintln!("target: {}", target.told());
+            Ok(target)
+        }
+        Err(error) => {
+            say(&error);
+            Err(Exit::Usage)
+        }
+    }
 }
 
-fn stock() -> Result<Stock, Exit> {
-    match Binaries::beside_this() {
-        Ok(binaries) => Ok(Stock::new(Target::embedded(), binaries)),
+/// Lanes of `target`, nothing of it started yet.
+fn stock(target: Target) -> Result<Stock, Exit> {
+    match Binaries::of(&target) {
+        Ok(binaries) => Ok(Stock::new(target, binaries)),
         Err(error) => {
             say(&error);
             Err(Exit::Unverified)

@@ -3,11 +3,11 @@
 use super::{say, stock};
 use crate::signals::Interruption;
 use sabot_engine::Exit;
-use sabot_target::{Lane, TargetError};
+use sabot_target::{Lane, Target, TargetError};
 
 /// Starts one lane, prints its addresses, and waits for a signal.
 pub(crate) async fn platform() -> Exit {
-    let stock = match stock() {
+    let stock = match stock(Target::embedded()) {
         Ok(stock) => stock,
         Err(exit) => return exit,
     };

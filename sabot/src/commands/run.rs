@@ -1,11 +1,11 @@
 //! `sabot run` and `sabot prove`.
 
-use super::{embedded, say};
+use super::{say, stock, target};
 use crate::cli::{Chosen, ProveArgs, RunArgs, Show};
 use crate::reports;
 use crate::signals::Interruption;
 use globset::{Glob, GlobSet, GlobSetBuilder};
-use sabot_checks::Embedded;
+use sabot_checks::TargetArena;
 use sabot_engine::report::{View, watch};
 use sabot_engine::{
     Arena as _, Check, Event, Events, Exit, Fact, Lanes, Nature, Need, ProveOptions, Record, RunOptions,
@@ -19,24 +19,26 @@ type Checks = Vec<Arc<Check<Lane>>>;
 
 /// Runs checks.
 pub(crate) async fn run(args: RunArgs) -> Exit {
-    match choose(&args.chosen) {
-        Ok(checks) => execute(args.chosen, checks, None).await,
+    let judged = target(&args.chosen.of).and_then(|target| Ok((target, choose(&args.chosen)?)));
+    match judged {
+        Ok((target, checks)) => execute(args.chosen, target, checks, None).await,
         Err(exit) => exit,
     }
 }
 
 /// Runs them clean and then sabotaged.
 pub(crate) async fn prove(args: ProveArgs) -> Exit {
-    let checks = match choose(&args.chosen) {
-        Ok(checks) => checks,
+    let judged = target(&args.chosen.of).and_then(|target| Ok((target, choose(&args.chosen)?)));
+    let (target, checks) = match judged {
+        Ok(judged) => judged,
         Err(exit) => return exit,
     };
-    let sabotages = match choose_sabotages(&args, &checks) {
+    let sabotages = match choose_sabotages(&args, &target, &checks) {
         Ok(sabotages) => sabotages,
         Err(exit) => return exit,
     };
     let named_only = args.named_only || args.one_each;
-    execute(args.chosen, checks, Some(Proving { sabotages, named_only })).await
+    execute(args.chosen, target, checks, Some(Proving { sabotages, named_only })).await
 }
 
 struct Proving {
@@ -67,10 +69,10 @@ fn choose(chosen: &Chosen) -> Result<Checks, Exit> {
 
 /// Sabotages that name a chosen check; of each check one alone under `--one-each`, of cause if it has one; doing nothing
 /// among them.
-fn choose_sabotages(args: &ProveArgs, checks: &Checks) -> Result<Vec<Sabotage<Lane>>, Exit> {
+fn choose_sabotages(args: &ProveArgs, target: &Target, checks: &Checks) -> Result<Vec<Sabotage<Lane>>, Exit> {
     let globs = globs(&args.sabotage)?;
     let chosen: Vec<_> = checks.iter().map(|check| check.id).collect();
-    let mut sabotages: Vec<_> = sabot_checks::sabotages(&Target::embedded())
+    let mut sabotages: Vec<_> = sabot_checks::sabotages(target)
         .into_iter()
         .filter(|sabotage| sabotage.turns_red.iter().any(|id| chosen.contains(id)))
         .filter(|sabotage| args.sabotage.is_empty() || globs.is_match(&sabotage.id))
@@ -128,9 +130,9 @@ fn shuffle<T>(items: &mut [T], seed: u64) {
     }
 }
 
-async fn execute(chosen: Chosen, checks: Checks, proving: Option<Proving>) -> Exit {
-    let arena = match embedded() {
-        Ok(arena) => Arc::new(arena),
+async fn execute(chosen: Chosen, target: Target, checks: Checks, proving: Option<Proving>) -> Exit {
+    let arena = match stock(target) {
+        Ok(stock) => Arc::new(TargetArena::new(stock)),
         Err(exit) => return exit,
     };
     let interruption = match Interruption::listen() {
@@ -154,13 +156,13 @@ async fn execute(chosen: Chosen, checks: Checks, proving: Option<Proving>) -> Ex
 
 async fn judge(
     chosen: &Chosen,
-    arena: &Arc<Embedded>,
+    arena: &Arc<TargetArena>,
     checks: &Checks,
     proving: Option<Proving>,
     events: &Events,
     interruption: &Interruption,
 ) -> Record {
-    let target = Target::embedded();
+    let target = arena.target();
     let command = if proving.is_some() { "prove" } else { "run" };
     let mut record = Record::begin(command, &target.name);
     record.profile = target
@@ -170,13 +172,14 @@ async fn judge(
         .collect();
     events.send(Event::Begun {
         command: command.into(),
-        target: target.name,
+        target: target.name.clone(),
         profile: record.profile.clone(),
         checks: checks.len(),
         sabotages: proving.as_ref().map_or(0, |proving| proving.sabotages.len()),
         lanes: chosen.lanes.into(),
     });
-    let needs: Vec<Need> = checks.iter().flat_map(|check| check.needs.iter().cloned()).collect();
+    let judged = checks.iter().filter(|check| arena.leaves_out(check).is_none());
+    let needs: Vec<Need> = judged.flat_map(|check| check.needs.iter().cloned()).collect();
     let mut lanes = Lanes::new(arena.clone(), chosen.lanes.into(), &needs);
     let options = RunOptions { allow_skips: chosen.allow_skips.clone(), stop: interruption.stop.clone() };
     match proving {

@@ -5,6 +5,7 @@ mod arrows;
 mod builds;
 mod catalogue;
 mod drill;
+mod foreign;
 mod guide;
 mod names;
 mod program;

@@ -41,7 +41,7 @@ fn names() -> BTreeSet<String> {
     names.extend(levers.off.iter().flat_map(|(_, variables)| variables).cloned());
     for service in &target.services {
         names.insert(service.name.clone());
-        names.extend([&service.program, &service.listen_env, &service.alive_path].into_iter().cloned());
+        names.extend(service.command.iter().chain([&service.listen_env, &service.alive_path]).cloned());
         names.extend(service.env.iter().map(|(name, _)| name.clone()));
         names.extend(service.wires.iter().map(|wire| wire.name.clone()));
     }

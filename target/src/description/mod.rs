@@ -2,6 +2,7 @@
 
 pub mod contract;
 pub mod delivery;
+pub(crate) mod forms;
 pub mod propagation;
 mod readiness;
 pub mod recovery;
@@ -17,6 +18,7 @@ pub use service::{Database, Service, Upstream, Wire};
 pub use stand_in::{Answer, BrevoAccount, StandIn};
 
 use crate::embedded;
+use std::path::PathBuf;
 
 /// A system on trial.
 #[derive(Debug, Clone)]
@@ -43,6 +45,10 @@ pub struct Target {
     pub recovery: Recovery,
     /// What it promises about its kinds.
     pub contract: Contract,
+    /// The tracks of which it does not say what it promises, each with the reason for which its checks are skipped.
+    pub left_out: Vec<(String, String)>,
+    /// The file that describes it, in whose folder its commands run; `None` where its services are ours.
+    pub file: Option<PathBuf>,
 }
 
 impl Target {
@@ -54,6 +60,19 @@ impl Target {
     /// The service called `name`.
     pub fn service(&self, name: &str) -> Option<&Service> {
         self.services.iter().find(|service| service.name == name)
+    }
+
+    /// What it is called, and where it is described.
+    pub fn told(&self) -> String {
+        match &self.file {
+            Some(file) => format!("{}, as {} describes it", self.name, file.display()),
+            None => self.name.clone(),
+        }
+    }
+
+    /// Why the checks of `track` are skipped, where it is not described.
+    pub fn left_out(&self, track: &str) -> Option<&str> {
+        self.left_out.iter().find(|(left_out, _)| left_out == track).map(|(_, reason)| reason.as_str())
     }
 
     /// The files and folders that it names.

@@ -1,7 +1,11 @@
 //! Upstreams that Sabot answers for.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 /// An upstream that Sabot answers for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum StandIn {
     /// By canned answers.
     Answers(Vec<Answer>),
@@ -10,7 +14,8 @@ pub enum StandIn {
 }
 
 /// What a stand-in answers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Answer {
     /// To requests for this path.
     pub path: String,
@@ -20,8 +25,15 @@ pub struct Answer {
     pub body: String,
 }
 
+impl Default for Answer {
+    fn default() -> Self {
+        Self { path: "/".into(), status: 200, body: "{}".into() }
+    }
+}
+
 /// The target's account with Brevo.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct BrevoAccount {
     /// The secret that is its API key.
     pub key: String,

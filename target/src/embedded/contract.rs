@@ -1,7 +1,6 @@
 //! What the embedded platform promises about its kinds.
 
-use crate::description::contract::{Contract, Founding, Ignored, Shown, Source};
-use std::time::Duration;
+use crate::description::contract::{Contract, Ignored, Source};
 
 pub(super) fn contract() -> Contract {
     Contract {
@@ -22,29 +21,12 @@ pub(super) fn contract() -> Contract {
         ],
         registry: "platform/contract.json".into(),
         ignored: ["due", "leased", "scheduled"].map(state).to_vec(),
-        shown: shown(),
-        classified_within: Duration::from_secs(5 * 60),
-        founding: Founding {
-            service: "api".into(),
-            credential: "api_token".into(),
-            path: "/teams".into(),
-            name: "name".into(),
-            id: "id".into(),
-        },
+        ..Contract::default()
     }
 }
 
 fn state(name: &str) -> Ignored {
     Ignored { kind: name.into(), reason: "a state by which the queue's gauge counts its rows".into() }
-}
-
-fn shown() -> Shown {
-    let texts = |texts: &[&str]| texts.iter().map(|text| String::from(*text)).collect();
-    Shown {
-        subject: "/subject".into(),
-        bodies: texts(&["/htmlContent", "/textContent"]),
-        placeholders: texts(&["{{", "}}", "${", "<%", "undefined", "null", "None", "NaN", "[object Object]"]),
-    }
 }
 
 #[cfg(test)]

@@ -1,9 +1,14 @@
 //! What cries when backups stop: files of alert rules, and the names in them.
 
+use crate::description::forms::{duration, pairs};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The alerts on the staleness of backups. Paths are absolute, or relative to what the target was installed from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Alerts {
     /// Files of Prometheus rules, and folders of which every `.yml` and `.yaml` is one. Empty where Prometheus is not
     /// used.
@@ -18,6 +23,8 @@ pub struct Alerts {
     /// The jobs that it tells of.
     pub jobs: Vec<String>,
     /// Further labels that the metric always carries: name and value.
+    #[serde(with = "pairs")]
+    #[schemars(with = "BTreeMap<String, String>")]
     pub labels: Vec<(String, String)>,
     /// The label of an alert that names its severity.
     pub severity_label: String,
@@ -26,10 +33,16 @@ pub struct Alerts {
     /// What is to wake somebody.
     pub critical: Staleness,
     /// The longest that a rule may hold before it fires.
+    #[serde(with = "duration")]
+    #[schemars(with = "String")]
     pub longest_for: Duration,
     /// How often rules are evaluated whose group does not say so itself.
+    #[serde(with = "duration")]
+    #[schemars(with = "String")]
     pub evaluation_interval: Duration,
     /// The window in which New Relic is to aggregate.
+    #[serde(with = "duration")]
+    #[schemars(with = "String")]
     pub aggregation_window: Duration,
 }
 
@@ -58,10 +71,13 @@ impl Severity {
 }
 
 /// One threshold.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Staleness {
     /// How the severity is called in the label of an alert; New Relic's word is the same in capitals.
     pub severity: String,
     /// How old the newest backup must be.
+    #[serde(with = "duration")]
+    #[schemars(with = "String")]
     pub after: Duration,
 }

@@ -1,27 +1,39 @@
 //! What is backed up, and how its drills are to go.
 
+use crate::description::forms::{duration, pairs};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The backups of a target.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Backups {
-    /// The program that takes and drills them, found beside the services.
+    /// The program that takes and drills them, found as the services' programs are.
     pub program: String,
     /// Every database of the source server: its name, and the SQL that fills it on a throwaway source.
+    #[serde(with = "pairs")]
+    #[schemars(with = "BTreeMap<String, String>")]
     pub databases: Vec<(String, Option<String>)>,
     /// Every collection of the source server of MongoDB's protocol, as `database.collection`, and how many documents a
     /// throwaway source gets into it.
+    #[serde(with = "pairs")]
+    #[schemars(with = "BTreeMap<String, i32>")]
     pub collections: Vec<(String, i32)>,
     /// The backup jobs.
     pub jobs: Vec<Job>,
     /// Databases that are not backed up, or jobs that are not drilled, each with its reason.
+    #[serde(with = "pairs")]
+    #[schemars(with = "BTreeMap<String, String>")]
     pub exempt: Vec<(String, String)>,
-    /// Who takes backups when they are due; `None` where that is somebody else's, such as a cluster's.
+    /// Who takes backups when they are due; left out where that is somebody else's, such as a cluster's.
     pub schedule: Option<Schedule>,
 }
 
 /// A service that takes backups of its own database on a schedule.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Schedule {
     /// The service.
     pub service: String,
@@ -42,7 +54,8 @@ pub struct Schedule {
 }
 
 /// One backup job.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Job {
     /// Its name, the prefix of its artifacts in the store.
     pub name: String,
@@ -50,12 +63,13 @@ pub struct Job {
     pub form: BackupForm,
     /// Which database of the source; all of them for one that is physical, or of MongoDB's protocol.
     pub database: String,
-    /// The drill of it; `None` where nobody drills it.
+    /// The drill of it; left out where nobody drills it.
     pub drill: Option<DrillTerms>,
 }
 
 /// How a backup is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum BackupForm {
     /// A logical dump of one database of PostgreSQL.
     Logical,
@@ -66,11 +80,16 @@ pub enum BackupForm {
 }
 
 /// What a drill must keep.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct DrillTerms {
     /// Recovery time: the longest from the acceptance to the last smoke query answered.
+    #[serde(with = "duration")]
+    #[schemars(with = "String")]
     pub rto: Duration,
     /// Recovery point: how old the restored data may be.
+    #[serde(with = "duration")]
+    #[schemars(with = "String")]
     pub rpo: Duration,
     /// Each must give a row whose first column is neither false nor null; for a server of MongoDB's protocol
     /// `database.collection`, which must hold something, or `database.collection=COUNT`, at least so much.

@@ -3,15 +3,13 @@
 use crate::description::recovery::{BackupForm, Backups, DrillTerms, Job, Schedule};
 use std::time::Duration;
 
-/// The limit of the contract: nightly backups, one missed night is 27 h.
-const RPO: Duration = Duration::from_secs(30 * 60 * 60);
 /// The contract allows five minutes, and three for MongoDB; what is drilled here is small, and a check waits until the limit has passed.
 const RTO: Duration = Duration::from_secs(15);
 
 pub(super) fn backups() -> Backups {
     let terms = |smoke: &[&str]| {
         let smoke = smoke.iter().map(|query| String::from(*query)).collect();
-        Some(DrillTerms { rto: RTO, rpo: RPO, smoke })
+        Some(DrillTerms { rto: RTO, smoke, ..DrillTerms::default() })
     };
     let smoke = [
         "SELECT count(*) = 2000 FROM teams",
@@ -19,7 +17,6 @@ pub(super) fn backups() -> Backups {
         "SELECT total > 0 FROM totals LIMIT 1",
     ];
     Backups {
-        program: "sabot".into(),
         databases: vec![("records".into(), Some(include_str!("records.sql").into()))],
         collections: [("shop.orders", 2_000), ("shop.nothing_yet", 0), ("people.members", 500)]
             .map(|(name, count)| (String::from(name), count))
@@ -55,5 +52,6 @@ pub(super) fn backups() -> Backups {
             lock: "/* backup lock */".into(),
             locks: ("pg_try_advisory_lock($1)".into(), "$1 IS NOT NULL".into()),
         }),
+        ..Backups::default()
     }
 }

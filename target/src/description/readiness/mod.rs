@@ -1,9 +1,16 @@
 //! What a target promises about readiness, in its own names.
 
+mod defaults;
+
+use crate::description::forms::{duration, pairs};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The readiness of a target's services.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Readiness {
     /// The path of deep readiness.
     pub path: String,
@@ -21,8 +28,12 @@ pub struct Readiness {
     /// Every dependency that a service declares.
     pub matrix: Vec<Row>,
     /// The 95th percentile's limit: cold with all well, and warm with one dependency hanging.
+    #[serde(with = "duration")]
+    #[schemars(with = "String")]
     pub p95: Duration,
     /// The limit of a cold answer with everything hanging.
+    #[serde(with = "duration")]
+    #[schemars(with = "String")]
     pub cold: Duration,
     /// How many periods a result may be old and still be served at once.
     pub servable_periods: u32,
@@ -33,7 +44,8 @@ pub struct Readiness {
 }
 
 /// The names of the envelope's fields.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Shape {
     /// The overall status.
     pub overall: String,
@@ -56,7 +68,8 @@ pub struct Shape {
 }
 
 /// The words that a status may be.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Words {
     /// All is well.
     pub ok: String,
@@ -67,7 +80,8 @@ pub struct Words {
 }
 
 /// One row of the criticality matrix.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Row {
     /// The service.
     pub service: String,
@@ -76,8 +90,12 @@ pub struct Row {
     /// Whether its failure takes the service out of rotation.
     pub critical: bool,
     /// How long a result counts as fresh.
+    #[serde(with = "duration", default = "defaults::period")]
+    #[schemars(with = "String")]
     pub period: Duration,
     /// The longest that a probe may take.
+    #[serde(with = "duration", default = "defaults::time_limit")]
+    #[schemars(with = "String")]
     pub time_limit: Duration,
     /// How a judge reaches it.
     pub reach: Reach,
@@ -96,7 +114,8 @@ impl Row {
 }
 
 /// How a dependency is reached from outside.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Reach {
     /// By HTTP over this wire, probed at this path.
     Http {
@@ -119,6 +138,8 @@ pub enum Reach {
         /// Text by which the loop's statement is recognised.
         statement: String,
         /// How long after its last tick the loop counts as stalled.
+        #[serde(with = "duration")]
+        #[schemars(with = "String")]
         stale_after: Duration,
     },
 }
@@ -133,13 +154,16 @@ impl Reach {
 }
 
 /// A legitimate setting: an environment variable, and the form of its value.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Lever {
     /// The environment variable.
     pub env: String,
     /// One entry of the value, in which `{dependency}` and `{value}` are filled in; entries are joined by commas.
+    #[serde(default = "defaults::form")]
     pub form: String,
     /// Entries that are there anyway and stay: service, dependency and value.
+    #[serde(default)]
     pub base: Vec<(String, String, String)>,
 }
 
@@ -160,7 +184,8 @@ impl Lever {
 }
 
 /// A change of schema that stands for a mistake, and how it is looked at and undone.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct SchemaLever {
     /// The database.
     pub database: String,
@@ -173,7 +198,8 @@ pub struct SchemaLever {
 }
 
 /// Settings of a service that an operator may turn; where one is lacking, what hangs on it can't be put on.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Levers {
     /// Whether a dependency is critical: `true` or `false`.
     pub critical: Option<Lever>,
@@ -186,6 +212,8 @@ pub struct Levers {
     /// Takes away what a migration made.
     pub schema: Option<SchemaLever>,
     /// The variables that switch a dependency off when they are left empty, by dependency.
+    #[serde(with = "pairs")]
+    #[schemars(with = "BTreeMap<String, Vec<String>>")]
     pub off: Vec<(String, Vec<String>)>,
 }
 

@@ -1,9 +1,16 @@
 //! What a target promises about delivery, in its own names: email out, delivery events in, one ledger.
 
+mod defaults;
+
+use crate::description::forms::{duration, pairs};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The delivery of a target's email.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Delivery {
     /// The email provider, as the ledger and the event store name it.
     pub provider: String,
@@ -44,7 +51,8 @@ pub struct Delivery {
 }
 
 /// Where the provider's events come in.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Webhook {
     /// The service that takes them.
     pub service: String,
@@ -73,6 +81,8 @@ pub struct Webhook {
     /// The statuses after which the provider sends an event again; after any other but 2xx it is lost.
     pub repeated: Vec<u16>,
     /// The longest that an answer may take, whatever the database does.
+    #[serde(with = "duration")]
+    #[schemars(with = "String")]
     pub answers_within: Duration,
 }
 
@@ -84,7 +94,8 @@ impl Webhook {
 }
 
 /// The names of the fields in the webhook's answers.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Answers {
     /// `true` in every 200.
     pub ok: String,
@@ -107,7 +118,8 @@ pub struct Answers {
 }
 
 /// How the provider writes an event, as JSON.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Payload {
     /// The field with the event's name.
     pub event: String,
@@ -128,11 +140,14 @@ pub struct Payload {
     /// The fields that carry back what a request has at [`Forwarder::reference`].
     pub references: Vec<String>,
     /// Further fields that events have: name and value as JSON.
+    #[serde(with = "pairs")]
+    #[schemars(with = "BTreeMap<String, String>")]
     pub further: Vec<(String, String)>,
 }
 
 /// An event that is documented to reach the ledger.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Documented {
     /// Its normalised name.
     pub event: String,
@@ -145,7 +160,8 @@ pub struct Documented {
 }
 
 /// Classifications that no event gives.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Standing {
     /// The provider's API took the message; ranks below every event.
     pub accepted: String,
@@ -154,7 +170,8 @@ pub struct Standing {
 }
 
 /// The ledger and its columns.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Ledger {
     /// The table.
     pub table: String,
@@ -177,7 +194,8 @@ pub struct Ledger {
 }
 
 /// The stored events and their columns.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct EventStore {
     /// The table.
     pub table: String,
@@ -202,7 +220,8 @@ pub struct EventStore {
 }
 
 /// The audit log and its columns.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct AuditLog {
     /// The table.
     pub table: String,
@@ -227,7 +246,8 @@ pub struct AuditLog {
 }
 
 /// How far the forwarder has read the audit log: one row.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Cursor {
     /// The table.
     pub table: String,
@@ -240,7 +260,8 @@ pub struct Cursor {
 }
 
 /// Where the target itself says which events it handles.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Declared {
     /// The path on the webhook's service, asked with a bearer token.
     pub path: String,
@@ -269,7 +290,8 @@ pub struct Declared {
 }
 
 /// What sends the email.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Forwarder {
     /// The service in which it runs.
     pub service: String,
@@ -290,10 +312,16 @@ pub struct Forwarder {
     /// Who is about to send what.
     pub claims: Claims,
     /// How often it looks for work.
+    #[serde(with = "duration")]
+    #[schemars(with = "String")]
     pub poll: Duration,
     /// How long a claim hides a row from other forwarders.
+    #[serde(with = "duration")]
+    #[schemars(with = "String")]
     pub lease: Duration,
     /// The longest that a send may take.
+    #[serde(with = "duration")]
+    #[schemars(with = "String")]
     pub send_limit: Duration,
     /// The environment variables of the three.
     pub poll_env: String,
@@ -310,7 +338,8 @@ pub struct Forwarder {
 }
 
 /// Who is about to send what: a row for each audit row that is being sent, or is to be tried again.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Claims {
     /// The table.
     pub table: String,
@@ -321,7 +350,8 @@ pub struct Claims {
 }
 
 /// A kind of audit row.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct AuditKind {
     /// The kind.
     pub kind: String,
@@ -332,7 +362,8 @@ pub struct AuditKind {
 }
 
 /// Messages that were accepted and never heard of again.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Overdue {
     /// The path of their list, on the webhook's service, asked with a bearer token.
     pub path: String,
@@ -345,13 +376,16 @@ pub struct Overdue {
     /// The masked address in an entry.
     pub recipient: String,
     /// After how long a message counts.
+    #[serde(with = "duration")]
+    #[schemars(with = "String")]
     pub after: Duration,
     /// The environment variable with that time.
     pub after_env: String,
 }
 
 /// What is counted, in Prometheus text.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Metrics {
     /// The path, on every service.
     pub path: String,
@@ -366,11 +400,14 @@ pub struct Metrics {
     /// Counter: calls that were refused.
     pub refused: String,
     /// Within which time the gauges follow the tables.
+    #[serde(with = "duration")]
+    #[schemars(with = "String")]
     pub follows_within: Duration,
 }
 
 /// Texts by which statements are recognised.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Marks {
     /// The INSERT of events.
     pub store: String,

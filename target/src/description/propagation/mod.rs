@@ -3,10 +3,16 @@
 //!
 //! Its audit rows stand in the audit log that [`Delivery::audit`](crate::Delivery::audit) describes.
 
+mod defaults;
+
+use crate::description::forms::{duration, durations};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The propagation of a target's changes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Propagation {
     /// The database that holds the queue, and with it the audit log.
     pub database: String,
@@ -39,7 +45,8 @@ pub struct Propagation {
 }
 
 /// The queue and its columns.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Queue {
     /// The table.
     pub table: String,
@@ -78,7 +85,8 @@ pub struct Queue {
 }
 
 /// Where the database says which kinds there are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum DeclaredKinds {
     /// The values of this enum.
     Enum(String),
@@ -94,7 +102,8 @@ pub enum DeclaredKinds {
 }
 
 /// A kind of propagation.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct PropagationKind {
     /// Its name.
     pub kind: String,
@@ -108,7 +117,8 @@ pub struct PropagationKind {
 
 /// What propagations are about: a team with something that the downstream has of it. Made and taken away by SQL, past
 /// the wires, so that a check has some of its own.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Subject {
     /// Makes a team: `$1 text` its name, `$2 text` its tier; returns its id as `bigint`.
     pub make_team: String,
@@ -124,7 +134,8 @@ pub struct Subject {
 }
 
 /// A change that causes a propagation.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Change {
     /// What it is, for people.
     pub what: String,
@@ -139,7 +150,8 @@ pub struct Change {
 }
 
 /// The service that takes the changes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Source {
     /// The service.
     pub service: String,
@@ -154,7 +166,8 @@ pub struct Source {
 }
 
 /// What moves propagations.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Runner {
     /// The service in which it runs.
     pub service: String,
@@ -163,16 +176,26 @@ pub struct Runner {
     /// Its wire to the downstream.
     pub downstream_wire: String,
     /// How long after each failure it tries again; after the last of them the last again.
+    #[serde(with = "durations")]
+    #[schemars(with = "Vec<String>")]
     pub schedule: Vec<Duration>,
     /// After how many failures a propagation is dead.
     pub max_attempts: u32,
     /// How long a claim hides a row from other runners.
+    #[serde(with = "duration")]
+    #[schemars(with = "String")]
     pub lease: Duration,
     /// The same when nothing is set.
+    #[serde(with = "duration")]
+    #[schemars(with = "String")]
     pub default_lease: Duration,
     /// The longest that a dispatch may take.
+    #[serde(with = "duration")]
+    #[schemars(with = "String")]
     pub dispatch_limit: Duration,
     /// How often it looks for due rows.
+    #[serde(with = "duration")]
+    #[schemars(with = "String")]
     pub poll: Duration,
     /// How many dispatches it makes at once when nothing is set.
     pub concurrency: usize,
@@ -183,7 +206,8 @@ pub struct Runner {
 }
 
 /// Environment variables of a runner. Durations read `100ms`, `2s`, `5m`, `24h`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct RunnerEnv {
     /// Durations, joined by commas.
     pub schedule: String,
@@ -210,7 +234,8 @@ pub struct RunnerEnv {
 }
 
 /// Where propagations are moved to.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Downstream {
     /// The service.
     pub service: String,
@@ -263,7 +288,8 @@ impl Downstream {
 }
 
 /// What the audit log says of each change of state.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Trail {
     /// The downstream has it, or left it for a harmless reason.
     pub applied: String,
@@ -288,7 +314,8 @@ pub struct Trail {
 }
 
 /// The propagations that have failed their last attempt.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct DeadLetters {
     /// The service that shows them.
     pub service: String,
@@ -323,7 +350,8 @@ impl DeadLetters {
 }
 
 /// Where the target itself says which kinds it handles.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Registry {
     /// The command line that prints it as JSON; the program stands beside the services.
     pub command: Vec<String>,
@@ -334,7 +362,8 @@ pub struct Registry {
 }
 
 /// What is counted, in Prometheus text.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct PropagationMetrics {
     /// The path, on every service.
     pub path: String,
@@ -359,7 +388,8 @@ pub struct PropagationMetrics {
 }
 
 /// Texts by which statements are recognised.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct PropagationMarks {
     /// Takes due rows.
     pub claim: String,

@@ -1,0 +1,112 @@
+//! Delivery: where events come in, what sends, and what is told of it.
+
+use super::Validation;
+use crate::description::Delivery;
+use crate::description::delivery::{Forwarder, Webhook};
+
+impl Validation<'_> {
+    pub(super) fn delivery(&mut self, delivery: &Delivery) {
+        self.database(&["delivery", "database"], &delivery.database);
+        self.webhook(&delivery.webhook);
+        self.forwarder(&delivery.forwarder);
+        for (table, key, credential) in [
+            ("declared", "credential", &delivery.declared.credential),
+            ("overdue", "credential", &delivery.overdue.credential),
+        ] {
+            self.secret(&["delivery", table, key], credential);
+        }
+        self.url_path(&["delivery", "declared", "path"], &delivery.declared.path);
+        self.url_path(&["delivery", "overdue", "path"], &delivery.overdue.path);
+        self.url_path(&["delivery", "metrics", "path"], &delivery.metrics.path);
+        let payload = &delivery.payload;
+        self.holds(&["delivery", "payload", "id_shape"], &payload.id_shape, "{n}");
+        for form in &payload.id_forms {
+            self.holds(&["delivery", "payload", "id_forms"], form, "{id}");
+        }
+        self.unless(!payload.id_forms.is_empty(), &["delivery", "payload", "id_forms"], || {
+            "no form of a message id is given; `{id}` is the plain one".into()
+        });
+        for (name, value) in &payload.further {
+            self.json(&["delivery", "payload", "further", name], value);
+        }
+        self.events(delivery);
+    }
+
+    fn webhook(&mut self, webhook: &Webhook) {
+        let at = |key| ["delivery", "webhook", key];
+        let service = self.service(&at("service"), &webhook.service);
+        self.wire(&at("database_wire"), service, &webhook.database_wire, true);
+        self.url_path(&at("path"), &webhook.path);
+        self.holds(&at("path"), &webhook.path, "{secret}");
+        self.secret(&at("secret"), &webhook.secret);
+        self.variable(&at("secret_env"), &webhook.secret_env);
+        if let Some(secret) = &webhook.previous_secret {
+            self.secret(&at("previous_secret"), secret);
+        }
+        self.unless(
+            webhook.previous_secret.is_some() == webhook.previous_secret_env.is_some(),
+            &["delivery", "webhook"],
+            || "`previous_secret` and `previous_secret_env` go together; give both or neither".into(),
+        );
+        self.lasting(&at("answers_within"), webhook.answers_within);
+        self.unless(webhook.event_limit <= webhook.array_limit, &at("event_limit"), || {
+            format!("one event may be larger than a whole array ({} bytes)", webhook.array_limit)
+        });
+        for status in webhook.repeated.iter().filter(|status| !(300..=599).contains(*status)) {
+            self.wrong(
+                &at("repeated"),
+                format!("{status} is no status of a refusal; take some from 300 to 599"),
+            );
+        }
+    }
+
+    fn forwarder(&mut self, forwarder: &Forwarder) {
+        let at = |key| ["delivery", "forwarder", key];
+        let service = self.service(&at("service"), &forwarder.service);
+        self.wire(&at("database_wire"), service, &forwarder.database_wire, true);
+        self.wire(&at("provider_wire"), service, &forwarder.provider_wire, false);
+        self.url_path(&at("send_path"), &forwarder.send_path);
+        for (key, pointer) in [
+            ("answered_id", &forwarder.answered_id),
+            ("idempotency_key", &forwarder.idempotency_key),
+            ("reference", &forwarder.reference),
+            ("recipient", &forwarder.recipient),
+        ] {
+            self.pointer(&at(key), pointer);
+        }
+        self.lasting(&at("poll"), forwarder.poll);
+        self.unless(forwarder.send_limit < forwarder.lease, &at("send_limit"), || {
+            "a send may outlast the lease that hides its row; give less than `lease`".into()
+        });
+        self.command(&at("registry"), &forwarder.registry);
+        for (place, kind) in forwarder.kinds.iter().enumerate() {
+            self.json(&["delivery", "forwarder", "kinds", &place.to_string(), "payload"], &kind.payload);
+        }
+    }
+
+    /// Every classification has its place in a tie, and no spelling means two events.
+    fn events(&mut self, delivery: &Delivery) {
+        for (place, event) in delivery.documented.iter().enumerate() {
+            let place = place.to_string();
+            let at = |key| ["delivery", "documented", &place, key];
+            self.unless(delivery.severity.contains(&event.classification), &at("classification"), || {
+                format!(
+                    "`{}` has no place in `severity`, by which ties are decided; add it there",
+                    event.classification
+                )
+            });
+            self.unless(event.spellings.contains(&event.event), &at("spellings"), || {
+                format!("the event's own name `{}` is none of its spellings; add it", event.event)
+            });
+        }
+        let spellings = delivery.documented.iter().enumerate();
+        let spellings =
+            spellings.flat_map(|(place, event)| event.spellings.iter().map(move |text| (place, text)));
+        let (places, texts): (Vec<_>, Vec<_>) =
+            spellings.map(|(place, text)| (place, format!("the spelling `{text}`"))).unzip();
+        self.once(&texts, |at| {
+            let place = places.get(at).copied().unwrap_or_default().to_string();
+            ["delivery", "documented", &place, "spellings"].map(String::from).to_vec()
+        });
+    }
+}
