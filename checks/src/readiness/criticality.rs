@@ -126,9 +126,9 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     }
     if let Some(service) = target.services.first() {
         sabotages.push(wrong_row(readiness, &service.name));
-        sabotages.extend(credentials_as_failure(readiness));
-        sabotages.push(never_recovers(readiness, &service.name));
     }
+    sabotages.extend(credentials_as_failure(readiness));
+    sabotages.extend(never_recovers(readiness));
     sabotages.extend(readiness.matrix.iter().rev().find_map(|row| too_heavy(readiness, row)));
     sabotages
 }
@@ -151,31 +151,35 @@ fn too_heavy(readiness: &Readiness, row: &Row) -> Option<Sabotage<Lane>> {
     Some(rules::sql(&[ID], "probe-too-heavy", mistake, &place, wire, rule))
 }
 
-/// Once it has answered 503 it answers the same for ever.
-fn never_recovers(readiness: &Readiness, service: &str) -> Sabotage<Lane> {
+/// Once it has told of a dependency over HTTP that fails, it answers the same for ever.
+fn never_recovers(readiness: &Readiness) -> Option<Sabotage<Lane>> {
+    let over_http = |row: &&Row| matches!(row.reach, Reach::Http { .. });
+    let critical = |row: &&Row| row.critical && over_http(row);
+    let row = readiness.matrix.iter().find(critical).or_else(|| readiness.matrix.iter().find(over_http))?;
     let mistake = "a circuit breaker opens and never closes";
-    let path = readiness.path.clone();
+    let (path, overall) = (readiness.path.clone(), readiness.shape.overall.clone());
+    let ok = readiness.words.ok.clone();
     let latched = json::inbound(move || {
-        let last: Mutex<Option<Bytes>> = Mutex::default();
+        let (overall, ok) = (overall.clone(), ok.clone());
+        let last: Mutex<Option<(u16, Bytes)>> = Mutex::default();
         Rule::on(Match::path(&path)).rewrite_response(move |response| {
+            let envelope: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+            let well = envelope.get(&overall).and_then(Value::as_str) == Some(&ok);
             let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
             match &*last {
-                Some(body) if response.status != 503 => {
-                    response.status = 503;
+                Some((status, body)) if well => {
+                    response.status = *status;
                     response.body = body.clone();
                 }
                 Some(_) => {}
-                None if response.status == 503 => *last = Some(response.body.clone()),
+                None if !well => *last = Some((response.status, response.body.clone())),
                 None => {}
             }
         })
     });
-    let first_http = readiness
-        .matrix
-        .iter()
-        .find(|row| row.service == service && row.critical && matches!(row.reach, Reach::Http { .. }));
-    let under = first_http.map(|row| (row.reach.wire(), 500));
-    rules::http(&[ID], "never-recovers", mistake, &Place { service, path: &readiness.path, under }, latched)
+    let place =
+        Place { service: &row.service, path: &readiness.path, under: Some((row.reach.wire(), 500)) };
+    Some(rules::http(&[ID], "never-recovers", mistake, &place, latched))
 }
 
 /// The names of two rows change places.
