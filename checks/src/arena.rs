@@ -45,7 +45,7 @@ impl Arena for TargetArena {
     }
 
     fn leaves_out(&self, check: &Check<Lane>) -> Option<String> {
-        self.stock.target().left_out(check.track()).map(str::to_owned)
+        crate::leaves_out(self.stock.target(), check.id)
     }
 
     async fn open(&self, index: usize, needs: &[Need]) -> Result<Lane, CannotTell> {

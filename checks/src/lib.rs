@@ -19,5 +19,5 @@ mod sql;
 
 pub use arena::TargetArena;
 pub use readiness::faults::{Fault, LeftOut, left_out};
-pub use registry::{checks, sabotages};
+pub use registry::{checks, leaves_out, sabotages};
 pub use soak::soak_is_readable;

@@ -14,8 +14,8 @@ pub fn checks() -> Vec<Arc<Check<Lane>>> {
         .collect()
 }
 
-/// Every sabotage that can be put on `target`, of the tracks that it describes; the do-nothing one is the caller's to add, since it names the chosen
-/// checks.
+/// Every sabotage that can be put on `target`, of the checks that have something to judge there; the do-nothing one is the
+/// caller's to add, since it names the chosen checks.
 pub fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     let all = [
         recovery::sabotages(target),
@@ -24,11 +24,15 @@ pub fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
         propagation::sabotages(target),
         contract::sabotages(target),
     ];
-    all.concat().into_iter().filter(|sabotage| !is_left_out(sabotage, target)).collect()
+    let judged = |sabotage: &Sabotage<Lane>| {
+        sabotage.turns_red.iter().any(|id| leaves_out(target, id).is_none())
+    };
+    all.concat().into_iter().filter(judged).collect()
 }
 
-/// Whether every check that it names is of a track that `target` does not describe.
-fn is_left_out(sabotage: &Sabotage<Lane>, target: &Target) -> bool {
-    let track = |id: &str| target.left_out(id.split('.').next().unwrap_or(id)).is_some();
-    sabotage.turns_red.iter().all(|id| track(id))
+/// Why the check `id` has nothing to judge on `target`, by what that says or leaves out.
+pub fn leaves_out(target: &Target, id: &str) -> Option<String> {
+    let track = id.split('.').next().unwrap_or(id);
+    let left_out = target.left_out(track).map(str::to_owned);
+    left_out.or_else(|| contract::leaves_out(target, id))
 }

@@ -29,7 +29,7 @@ fn how(sabotage: &Sabotage<Lane>) -> String {
 pub(crate) fn text(checks: &Checks, sabotages: &Sabotages, target: &Target) -> String {
     checks.iter().fold(String::new(), |text, check| {
         let count = of(check, sabotages).len();
-        let left_out = target.left_out(check.track());
+        let left_out = sabot_checks::leaves_out(target, check.id);
         let skipped = left_out.map(|reason| format!("  skipped: {reason}\n")).unwrap_or_default();
         text + &format!(
             "{:<26} {:<9} {count:>2} sabotages  needs {}\n  {}\n{skipped}",
@@ -63,7 +63,7 @@ pub(crate) fn json(checks: &Checks, sabotages: &Sabotages, target: &Target) -> V
             "needs": check.needs,
             "walks": check.walks,
             "no_cause": check.no_cause,
-            "left_out": target.left_out(check.track()),
+            "left_out": sabot_checks::leaves_out(target, check.id),
             "sabotages": of(check, sabotages).into_iter().map(sabotage).collect::<Vec<_>>(),
         })
     };

@@ -82,9 +82,9 @@ async fn cause(desk: &Desk<'_>) -> Judgement {
     Ok(())
 }
 
-/// Makes a team, and takes it away.
+/// Makes a team, where the target says how, and takes it away.
 async fn found(desk: &Desk<'_>) -> Judgement {
-    let founding = &contract(desk.lane).founding;
+    let Some(founding) = &contract(desk.lane).founding else { return Ok(()) };
     let name = format!("sabot contract {}", desk.now().await?);
     let instance = desk.lane.service(&founding.service)?;
     let body = json!({ &founding.name: name });

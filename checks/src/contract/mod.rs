@@ -6,10 +6,13 @@ mod email_implies_ledger;
 mod entries;
 mod ledger_classified;
 mod orphans;
+mod parts;
 mod propagates;
 mod reasons;
 mod renderers;
 mod tamper;
+
+pub(crate) use parts::leaves_out;
 
 use sabot_engine::{Check, Sabotage};
 use sabot_target::{Lane, Target};

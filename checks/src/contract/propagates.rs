@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tokio_postgres::Client;
 
-const ID: &str = "contract.propagates";
+pub(super) const ID: &str = "contract.propagates";
 
 /// The longest that the database may take to say what it admits.
 const LIMIT: Duration = Duration::from_secs(5);

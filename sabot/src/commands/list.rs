@@ -52,7 +52,7 @@ pub(crate) fn explain(args: &ExplainArgs) -> Exit {
     let sabotages = sabot_checks::sabotages(&target);
     for check in checks.iter().filter(|check| check.id == args.id) {
         print!("{}", catalogue::explain(check, &sabotages));
-        if let Some(reason) = target.left_out(check.track()) {
+        if let Some(reason) = sabot_checks::leaves_out(&target, check.id) {
             println!("\nof {} it is skipped: {reason}", target.name);
         }
     }

@@ -156,7 +156,7 @@ fn contract_names(contract: &Contract) -> Vec<String> {
         declared.iter().map(|source| &source.pattern).collect(),
         ignored.iter().map(|ignored| &ignored.kind).collect(),
         shown.bodies.iter().chain([registry, &shown.subject]).collect::<Vec<_>>(),
-        [&founding.service, &founding.credential, &founding.path, &founding.name, &founding.id].to_vec(),
+        founding.iter().flat_map(|it| [&it.service, &it.credential, &it.path, &it.name, &it.id]).collect(),
     ];
     single.concat().into_iter().filter(|name| !COMMON.contains(&name.as_str())).cloned().collect()
 }

@@ -25,8 +25,8 @@ pub struct Contract {
     #[serde(with = "duration")]
     #[schemars(with = "String")]
     pub classified_within: Duration,
-    /// What makes a team by the target's own means.
-    pub founding: Founding,
+    /// What makes a team by the target's own means, where there is such a request.
+    pub founding: Option<Founding>,
 }
 
 impl Contract {
@@ -102,7 +102,7 @@ impl Default for Contract {
             ignored: Vec::new(),
             shown: Shown::default(),
             classified_within: Duration::from_secs(5 * 60),
-            founding: Founding::default(),
+            founding: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the embedded platform promises about its kinds.
 
-use crate::description::contract::{Contract, Ignored, Source};
+use crate::description::contract::{Contract, Founding, Ignored, Source};
 
 pub(super) fn contract() -> Contract {
     Contract {
@@ -20,6 +20,7 @@ pub(super) fn contract() -> Contract {
             },
         ],
         registry: "platform/contract.json".into(),
+        founding: Some(Founding::default()),
         ignored: ["due", "leased", "scheduled"].map(state).to_vec(),
         ..Contract::default()
     }

@@ -33,10 +33,11 @@ impl Validation<'_> {
             self.pointer(&["contract", "shown", "bodies"], body);
         }
         self.lasting(&["contract", "classified_within"], contract.classified_within);
-        let founding = &contract.founding;
-        self.service(&["contract", "founding", "service"], &founding.service);
-        self.secret(&["contract", "founding", "credential"], &founding.credential);
-        self.url_path(&["contract", "founding", "path"], &founding.path);
+        if let Some(founding) = &contract.founding {
+            self.service(&["contract", "founding", "service"], &founding.service);
+            self.secret(&["contract", "founding", "credential"], &founding.credential);
+            self.url_path(&["contract", "founding", "path"], &founding.path);
+        }
     }
 
     fn source(&mut self, place: &str, source: &Source) {
