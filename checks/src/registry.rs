@@ -34,5 +34,5 @@ pub fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
 pub fn leaves_out(target: &Target, id: &str) -> Option<String> {
     let track = id.split('.').next().unwrap_or(id);
     let left_out = target.left_out(track).map(str::to_owned);
-    left_out.or_else(|| contract::leaves_out(target, id))
+    left_out.or_else(|| readiness::leaves_out(target, id)).or_else(|| contract::leaves_out(target, id))
 }

@@ -81,7 +81,7 @@ def main():
     dependencies = [
         health.Dependency("db", health.database(os.environ["DATABASE_URL"], "shop.tasks"), critical=True),
         health.Dependency("dispatching", health.loop(lambda: dispatcher.beat, duration("STALE_AFTER", "30s")), critical=True),
-        health.Dependency("shipping", health.service(os.environ["SHIPPING_URL"], os.environ["SHIPPING_TOKEN"]), critical=False),
+        health.Dependency("shipping", health.service(os.environ["SHIPPING_URL"], os.environ["SHIPPING_TOKEN"]), critical=True),
     ]
     serve(health.Health("dispatcher", dependencies).routes())
     STOPPING.set()

@@ -36,16 +36,17 @@ def change_plan(request):
         raised = PLANS.index(plan) > PLANS.index(before)
         what = kinds.PLAN_RAISED if raised else kinds.PLAN_LOWERED
         note(connection, what, customer, "customer", f"{before} to {plan}", {"from": before, "to": plan})
-        announce(connection, customer, before, plan)
+    announce(customer, before, plan)
     return 200, {"plan": plan, "changed": True}
 
 
-def announce(connection, customer, before, plan):
+def announce(customer, before, plan):
     """The shipping service has to be told."""
-    connection.execute(
-        "INSERT INTO shop.tasks (type, customer_id, plan, body) VALUES ('reprice', %s, %s, %s)",
-        (customer, plan, json.dumps({"from": before})),
-    )
+    with DATABASE.transaction(LIMIT) as connection:
+        connection.execute(
+            "INSERT INTO shop.tasks (type, customer_id, plan, body) VALUES ('reprice', %s, %s, %s)",
+            (customer, plan, json.dumps({"from": before})),
+        )
 
 
 def mail_event(request):
@@ -54,10 +55,12 @@ def mail_event(request):
     event = request.body()
     try:
         with DATABASE.transaction(LIMIT) as connection:
-            mail.receive(connection, event)
+            known = mail.receive(connection, event)
     except psycopg.OperationalError as error:
         print(f"an event could not be stored: {type(error).__name__}", file=sys.stderr, flush=True)
         raise Refusal(503, "later", "come again") from None
+    if not known:
+        raise Refusal(404, "no_message", "nobody sent this message")
     return 200, {"status": "ok"}
 
 

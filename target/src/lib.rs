@@ -31,7 +31,7 @@ mod wardrobe;
 pub use binaries::Binaries;
 pub use description::recovery::{BackupForm, Backups, DrillTerms, Job, Schedule};
 pub use description::{
-    Answer, BrevoAccount, Contract, Database, Delivery, Lever, Levers, Propagation, Reach, Readiness,
+    Answer, BrevoAccount, Contract, Database, Delivery, Form, Lever, Levers, Propagation, Reach, Readiness,
     Recovery, Row, SchemaLever, Service, Shape, StandIn, Target, Upstream, Wire as WireSpec, Words,
 };
 pub use description::{contract, delivery, propagation, recovery};

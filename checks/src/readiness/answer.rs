@@ -1,8 +1,9 @@
 //! One answer of a readiness endpoint, read by the names of the target's description.
 
+use super::rows;
 use sabot_engine::{Context as _, Judgement};
 use sabot_target::{Instance, Lane, Readiness, Shape};
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -79,12 +80,21 @@ impl Answer {
 
     pub(crate) fn rows(&self, shape: &Shape) -> Vec<Row> {
         let Some(json) = self.json() else { return Vec::new() };
-        let rows = json.get(&shape.rows).and_then(Value::as_array);
-        rows.into_iter().flatten().map(|row| Row::read(row, shape)).collect()
+        let read = |(name, row)| Row::read(name, row, shape);
+        rows::read(shape, &json).into_iter().map(read).collect()
     }
 
     pub(crate) fn row(&self, shape: &Shape, name: &str) -> Option<Row> {
         self.rows(shape).into_iter().find(|row| row.name == name)
+    }
+
+    /// Whether the dependency of `row` is well, by what the answer says; `None` where it says nothing of it.
+    pub(crate) fn is_well(&self, readiness: &Readiness, row: &sabot_target::Row) -> Option<bool> {
+        if readiness.shows(row) {
+            let shown = self.row(&readiness.shape, &row.dependency)?;
+            return Some(shown.status == readiness.words.ok);
+        }
+        row.critical.then_some(self.status == 200)
     }
 
     /// Status, overall and rows on one line, for evidence. Of what the target wrote freely only its length is told: it
@@ -107,15 +117,18 @@ impl Answer {
             None => format!("{} {}", row.name, word(&row.status)),
         };
         let rows: Vec<_> = self.rows(shape).iter().map(row).collect();
+        if shape.overall.is_empty() {
+            return format!("HTTP {}", self.status);
+        }
         format!("HTTP {}, overall {}: {}", self.status, word(&self.overall(shape)), rows.join(", "))
     }
 }
 
 impl Row {
-    fn read(row: &Value, shape: &Shape) -> Self {
+    fn read(name: String, row: &Map<String, Value>, shape: &Shape) -> Self {
         let text = |field: &str| row.get(field).and_then(Value::as_str).map(str::to_owned);
         Self {
-            name: text(&shape.name).unwrap_or_default(),
+            name,
             status: text(&shape.status).unwrap_or_default(),
             error: text(&shape.error),
             checked_at: text(&shape.checked_at).and_then(|time| OffsetDateTime::parse(&time, &Rfc3339).ok()),

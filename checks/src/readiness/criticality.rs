@@ -2,8 +2,9 @@
 //! goes out of rotation if and only if the dependency is critical.
 
 use super::answer::{Answer, readiness};
-use super::expected::Expected;
+use super::expected::{Expected, has_no_part};
 use super::faults;
+use super::rows;
 use super::watch::until;
 use crate::sabotage::rules::{self, Place};
 use crate::sabotage::{json, schema, setting};
@@ -58,7 +59,7 @@ async fn judge_row(cx: &Cx<'_, Lane>, row: &Row) -> Judgement {
     let trial = Trial { cx, instance: &instance, row, readiness };
     let mut well = trial.comes_to(&Expected::well(readiness, row), "with all well").await?;
     for faults in faults::of(&row.reach) {
-        for fault in *faults {
+        for fault in faults.iter().filter(|fault| trial.can_show(**fault)) {
             if !well {
                 break;
             }
@@ -83,10 +84,19 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
+    /// Refused credentials leave a service in rotation, and are shown by a word that not every form of answer has.
+    fn can_show(&self, fault: faults::Fault) -> bool {
+        fault != faults::Fault::Unauthorised || !self.readiness.words.degraded.is_empty()
+    }
+
     /// Waits until the answer is as expected; a finding and `false` when it does not come to that in time.
     async fn comes_to(&self, expected: &Expected<'_>, when: &str) -> Judgement<bool> {
         let limit = expected.limit();
-        let settled = |answer: &Answer| expected.is_met_by(answer) || expected.is_contradicted_by(answer);
+        // Where nothing must show, it is what stays so until anything would have shown.
+        let stays = has_no_part(self.readiness, self.row);
+        let settled = |answer: &Answer| {
+            expected.is_contradicted_by(answer) || expected.is_met_by(answer) != stays
+        };
         let seen = until(self.cx.lane(), self.instance, limit, settled).await?;
         let (Ok(answer) | Err(answer)) = seen;
         if expected.is_met_by(&answer) {
@@ -125,7 +135,7 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
         sabotages.push(schema::changed(&[ID], "migration-missing", mistake, lever));
     }
     if let Some(service) = target.services.first() {
-        sabotages.push(wrong_row(readiness, &service.name));
+        sabotages.extend(wrong_row(readiness, &service.name));
     }
     sabotages.extend(credentials_as_failure(readiness));
     sabotages.extend(never_recovers(readiness));
@@ -153,18 +163,18 @@ fn too_heavy(readiness: &Readiness, row: &Row) -> Option<Sabotage<Lane>> {
 
 /// Once it has told of a dependency over HTTP that fails, it answers the same for ever.
 fn never_recovers(readiness: &Readiness) -> Option<Sabotage<Lane>> {
-    let over_http = |row: &&Row| matches!(row.reach, Reach::Http { .. });
+    let over_http = |row: &&Row| {
+        matches!(row.reach, Reach::Http { .. }) && (row.critical || readiness.shows(row))
+    };
     let critical = |row: &&Row| row.critical && over_http(row);
     let row = readiness.matrix.iter().find(critical).or_else(|| readiness.matrix.iter().find(over_http))?;
     let mistake = "a circuit breaker opens and never closes";
-    let (path, overall) = (readiness.path.clone(), readiness.shape.overall.clone());
-    let ok = readiness.words.ok.clone();
+    let (path, read) = (readiness.path.clone(), readiness.clone());
     let latched = json::inbound(move || {
-        let (overall, ok) = (overall.clone(), ok.clone());
+        let read = read.clone();
         let last: Mutex<Option<(u16, Bytes)>> = Mutex::default();
         Rule::on(Match::path(&path)).rewrite_response(move |response| {
-            let envelope: Value = serde_json::from_slice(&response.body).unwrap_or_default();
-            let well = envelope.get(&overall).and_then(Value::as_str) == Some(&ok);
+            let well = rows::is_well(&read, response);
             let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
             match &*last {
                 Some((status, body)) if well => {
@@ -183,35 +193,34 @@ fn never_recovers(readiness: &Readiness) -> Option<Sabotage<Lane>> {
 }
 
 /// The names of two rows change places.
-fn wrong_row(readiness: &Readiness, service: &str) -> Sabotage<Lane> {
+fn wrong_row(readiness: &Readiness, service: &str) -> Option<Sabotage<Lane>> {
+    let shown = readiness.matrix.iter().filter(|row| row.service == service && readiness.shows(row));
+    if shown.count() < 2 {
+        return None;
+    }
     let names = readiness.shape.clone();
     let mistake = "two probes are registered under each other's names";
-    json::rewriting(&[ID], "wrong-row", mistake, service, &readiness.path, move |envelope| {
-        let Some(Value::Array(rows)) = envelope.get_mut(&names.rows) else { return };
-        let name = |row: &Value| row.get(&names.name).cloned();
-        let Some((last, before)) = rows.split_last_mut() else { return };
-        if let Some(other) = before.last_mut()
-            && let (Some(first), Some(second)) = (name(other), name(last))
-        {
-            other[&names.name] = second;
-            last[&names.name] = first;
-        }
-    })
+    Some(json::rewriting(&[ID], "wrong-row", mistake, service, &readiness.path, move |envelope| {
+        rows::swap(&names, envelope);
+    }))
 }
 
 /// Refused credentials are shown as an ordinary failure.
 fn credentials_as_failure(readiness: &Readiness) -> Option<Sabotage<Lane>> {
+    if readiness.shape.error.is_empty() || readiness.words.degraded.is_empty() {
+        return None;
+    }
     let row = readiness.matrix.iter().find(|row| matches!(row.reach, Reach::Http { .. }))?;
     let (names, unauthorised) = (readiness.shape.clone(), readiness.unauthorised.clone());
     let path = readiness.path.clone();
     let unnamed = json::inbound(move || {
         let (names, unauthorised) = (names.clone(), unauthorised.clone());
         Rule::on(Match::path(&path)).rewrite_response(json::change(move |envelope| {
-            for row in envelope.get_mut(&names.rows).and_then(Value::as_array_mut).into_iter().flatten() {
+            rows::change(&names, envelope, |row| {
                 if row.get(&names.error).and_then(Value::as_str) == Some(&unauthorised) {
-                    row[&names.error] = "unreachable".into();
+                    row.insert(names.error.clone(), "unreachable".into());
                 }
-            }
+            });
         }))
     });
     let mistake = "an expired key is shown as an outage of the provider, so the wrong people are woken";

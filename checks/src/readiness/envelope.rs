@@ -2,6 +2,7 @@
 
 use super::answer::{Answer, readiness, ready, services};
 use super::faults::{self, Fault};
+use super::rows;
 use super::watch::until;
 use crate::sabotage::{json, setting};
 use futures_util::future::try_join_all;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-const ID: &str = "readiness.envelope";
+pub(super) const ID: &str = "readiness.envelope";
 
 /// What a result's age may exceed its bound by: scheduling and the wire.
 const SLACK: Duration = Duration::from_secs(2);
@@ -74,26 +75,35 @@ fn shape(cx: &Cx<'_, Lane>, service: &str, when: &str, status: Option<u16>, answ
     }
     let content_type = answer.headers.iter().find(|(name, _)| name == "content-type");
     let content_type = content_type.map_or("none", |(_, value)| value.as_str());
-    if !content_type.starts_with("application/json") {
+    // Other forms have media types of their own.
+    let is_json = content_type.starts_with("application/json")
+        || readiness.form.is_some() && content_type.split(';').next().is_some_and(|of| of.ends_with("+json"));
+    if !is_json {
         wrong("content type", "application/json".into(), describe(Some(&content_type.into())));
     }
     let Some(Value::Object(envelope)) = answer.json() else {
         wrong("body", "a JSON object".into(), format!("{} bytes that are none", answer.body.len()));
         return false;
     };
-    fields(&wrong, "the envelope", &envelope, &[&names.overall, &names.service, &names.commit, &names.rows]);
+    let named = [&names.overall, &names.service, &names.commit, &names.rows];
+    fields(&wrong, readiness, "the envelope", &envelope, &named.map(String::as_str));
     expect_text(&wrong, &envelope, &names.overall, |text| is_word(readiness, text), &vocabulary(readiness));
     expect_text(&wrong, &envelope, &names.service, |text| text == service, service);
     expect_text(&wrong, &envelope, &names.commit, |text| !text.is_empty(), "a commit id");
-    let rows = envelope.get(&names.rows).and_then(Value::as_array).filter(|rows| !rows.is_empty());
-    let Some(rows) = rows else {
-        wrong(&names.rows, "a list of dependencies".into(), describe(envelope.get(&names.rows)));
-        return false;
+    let whole = Value::Object(envelope);
+    let (rows, listed) = (rows::read(names, &whole), whole.get(&names.rows));
+    let entries = match listed {
+        Some(Value::Array(entries)) => entries.len(),
+        _ => rows.len(),
     };
-    for row in rows {
-        row_shape(&wrong, readiness, row);
+    if rows.is_empty() || entries != rows.len() {
+        wrong(&names.rows, "dependencies, each an object".into(), describe(listed));
+        return false;
     }
-    overall(&wrong, readiness, &envelope, rows);
+    for (name, row) in &rows {
+        row_shape(&wrong, readiness, name, row);
+    }
+    overall(&wrong, readiness, whole.get(&names.overall), &rows);
     true
 }
 
@@ -109,9 +119,23 @@ fn is_word(readiness: &Readiness, text: &str) -> bool {
 
 type Wrong<'a> = dyn Fn(&str, String, String) + 'a;
 
-fn fields(wrong: &Wrong<'_>, what: &str, object: &Map<String, Value>, expected: &[&str]) {
-    for name in expected.iter().filter(|name| !object.contains_key(**name)) {
+/// What the target names must be there; of a form of answer that many share, further fields are everybody's own.
+fn fields(
+    wrong: &Wrong<'_>,
+    readiness: &Readiness,
+    what: &str,
+    object: &Map<String, Value>,
+    named: &[&str],
+) {
+    let expected: Vec<_> = named.iter().filter(|name| !name.is_empty()).copied().collect();
+    // There an error that is not is left out.
+    let optional =
+        |name: &str| readiness.form.is_some() && [&readiness.shape.error, &readiness.shape.checked_at].iter().any(|own| *own == name);
+    for name in expected.iter().filter(|name| !object.contains_key(**name) && !optional(name)) {
         wrong(what, format!("a field `{name}`"), "it is missing".into());
+    }
+    if readiness.form.is_some() {
+        return;
     }
     for name in object.keys().filter(|name| !expected.contains(&name.as_str())) {
         wrong(what, format!("only the fields {}", expected.join(", ")), format!("a further field `{name}`"));
@@ -131,23 +155,15 @@ fn expect_text(
     }
 }
 
-fn row_shape(wrong: &Wrong<'_>, readiness: &Readiness, row: &Value) {
+fn row_shape(wrong: &Wrong<'_>, readiness: &Readiness, name: &str, row: &Map<String, Value>) {
     let names = &readiness.shape;
     let words = &readiness.words;
-    let Value::Object(row) = row else {
-        wrong(&names.rows, "objects".into(), describe(Some(row)));
-        return;
-    };
-    let name = row.get(&names.name).and_then(Value::as_str).unwrap_or("a row without a name");
+    let name = if name.is_empty() { "a row without a name" } else { name };
     let wrong = |subject: &str, expected: String, observed: String| {
         wrong(&format!("{name}: {subject}"), expected, observed);
     };
-    fields(
-        &wrong,
-        "the row",
-        row,
-        &[&names.name, &names.status, &names.latency, &names.error, &names.checked_at],
-    );
+    let named = [&names.name, &names.status, &names.latency, &names.error, &names.checked_at];
+    fields(&wrong, readiness, "the row", row, &named.map(String::as_str));
     expect_text(&wrong, row, &names.name, |text| !text.is_empty(), "the dependency's name");
     expect_text(&wrong, row, &names.status, |text| is_word(readiness, text), &vocabulary(readiness));
     let well = row.get(&names.status).and_then(Value::as_str) == Some(&words.ok);
@@ -168,14 +184,19 @@ fn row_shape(wrong: &Wrong<'_>, readiness: &Readiness, row: &Value) {
 }
 
 /// The overall status follows from the rows; with all well it is the word for well.
-fn overall(wrong: &Wrong<'_>, readiness: &Readiness, envelope: &Map<String, Value>, rows: &[Value]) {
-    let names = &readiness.shape;
-    let all_well =
-        rows.iter().all(|row| row.get(&names.status).and_then(Value::as_str) == Some(&readiness.words.ok));
-    if let Some(overall) = envelope.get(&names.overall)
-        && all_well != (overall.as_str() == Some(&readiness.words.ok))
+fn overall(
+    wrong: &Wrong<'_>,
+    readiness: &Readiness,
+    overall: Option<&Value>,
+    rows: &[(String, &Map<String, Value>)],
+) {
+    let (names, ok) = (&readiness.shape, &readiness.words.ok);
+    let well = |row: &Map<String, Value>| row.get(&names.status).and_then(Value::as_str) == Some(ok);
+    let all_well = rows.iter().all(|(_, row)| well(row));
+    if let Some(overall) = overall
+        && all_well != (overall.as_str() == Some(ok))
     {
-        let expected = if all_well { readiness.words.ok.clone() } else { "not well, as a row is not".into() };
+        let expected = if all_well { ok.clone() } else { "not well, as a row is not".into() };
         wrong(&names.overall, expected, describe(Some(overall)));
     }
 }
@@ -186,6 +207,10 @@ async fn recent(cx: &Cx<'_, Lane>, instance: &Instance) -> Judgement {
     let lane = cx.lane();
     let readiness = readiness(lane);
     let shape = &readiness.shape;
+    if shape.checked_at.is_empty() {
+        cx.fact(format!("{}: not judged", instance.service()), "how old its results are, which no answer says");
+        return Ok(());
+    }
     let rows: Vec<_> = readiness.matrix.iter().filter(|row| row.service == instance.service()).collect();
     let longest = rows.iter().map(|row| row.period + row.time_limit).max().unwrap_or_default();
     let renewed = |answer: &Answer| {
@@ -226,18 +251,23 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     let Some(service) = target.services.last().map(|service| service.name.clone()) else { return Vec::new() };
     let mut sabotages = on_rows(readiness, &service);
     let commit = readiness.shape.commit.clone();
-    sabotages.push(json::rewriting(
-        &[ID],
-        "commit-missing",
-        "one service was built without its commit",
-        &service,
-        &readiness.path,
-        move |envelope| {
-            envelope.remove(&commit);
-        },
-    ));
+    if !commit.is_empty() {
+        let mistake = "one service was built without its commit";
+        sabotages.push(json::rewriting(
+            &[ID],
+            "commit-missing",
+            mistake,
+            &service,
+            &readiness.path,
+            move |envelope| {
+                envelope.remove(&commit);
+            },
+        ));
+    }
     let row = readiness.matrix.iter().find(|row| row.service == service);
-    if let (Some(lever), Some(row)) = (&readiness.levers.period, row) {
+    if let (Some(lever), Some(row), false) =
+        (&readiness.levers.period, row, readiness.shape.checked_at.is_empty())
+    {
         sabotages.push(setting::turned(
             &[ID],
             "period-of-an-hour",
@@ -248,48 +278,41 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     sabotages
 }
 
-/// What is changed in every row of one service.
+/// What is changed in every row of one service, in the fields that it has.
 fn on_rows(readiness: &Readiness, service: &str) -> Vec<Sabotage<Lane>> {
     let names = &readiness.shape;
-    let on_rows = |id: &str, mistake: &str, change: fn(&mut Map<String, Value>, &str), field: &str| {
-        let (rows, field) = (names.rows.clone(), field.to_owned());
-        json::rewriting(&[ID], id, mistake, service, &readiness.path, move |envelope| {
-            for row in envelope.get_mut(&rows).and_then(Value::as_array_mut).into_iter().flatten() {
-                if let Value::Object(row) = row {
-                    change(row, &field);
-                }
-            }
-        })
-    };
-    vec![
-        on_rows(
-            "field-missing",
-            "one service leaves a field out",
-            |row, field| drop(row.remove(field)),
-            &names.latency,
-        ),
-        on_rows("field-renamed", "one service calls a field otherwise", rename, &names.error),
-        on_rows("field-mistyped", "one service writes a number as text", as_text, &names.latency),
-        on_rows(
+    type Change = fn(&mut Map<String, Value>, &str);
+    let status = if readiness.form.is_some() { &names.status } else { &names.latency };
+    let all: [(&str, &str, Change, &str); 7] = [
+        ("field-missing", "one service leaves a field out", |row, field| drop(row.remove(field)), status),
+        ("field-renamed", "one service calls a field otherwise", rename, &names.error),
+        ("field-mistyped", "one service writes a number as text", as_text, &names.latency),
+        (
             "status-unknown",
             "one service invents a word of its own",
-            |row, field| replace(row, field, "up"),
+            |row, field| replace(row, field, "alive"),
             &names.status,
         ),
-        on_rows(
-            "result-stale",
-            "the time shown is that of the start, not of the probe",
-            age,
-            &names.checked_at,
-        ),
-        on_rows(
+        ("result-stale", "the time shown is that of the start, not of the probe", age, &names.checked_at),
+        (
             "time-in-the-future",
             "two clocks, one of them wrong",
             |row, field| replace(row, field, "2999-01-01T00:00:00Z"),
             &names.checked_at,
         ),
-        on_rows("time-local", "one service writes local time", local, &names.checked_at),
-    ]
+        ("time-local", "one service writes local time", local, &names.checked_at),
+    ];
+    // What may be left out is no mistake where it is not there.
+    let has = |id: &str, field: &str| {
+        !field.is_empty() && !(readiness.form.is_some() && id == "field-renamed")
+    };
+    let put = |(id, mistake, change, field): (&str, &str, Change, &str)| {
+        let (names, field) = (names.clone(), field.to_owned());
+        json::rewriting(&[ID], id, mistake, service, &readiness.path, move |envelope| {
+            rows::change(&names, envelope, |row| change(row, &field));
+        })
+    };
+    all.into_iter().filter(|(id, _, _, field)| has(id, field)).map(put).collect()
 }
 
 fn rename(row: &mut Map<String, Value>, field: &str) {

@@ -15,6 +15,11 @@ pub(super) struct Expected<'a> {
     error: Option<&'a str>,
 }
 
+/// Whether the row's dependency is harmless, and there is no word for that: whatever happens to it, nothing must show.
+pub(super) fn has_no_part(readiness: &Readiness, row: &Row) -> bool {
+    readiness.words.degraded.is_empty() && !row.critical
+}
+
 impl<'a> Expected<'a> {
     /// The row, and all others, are well.
     pub(super) fn well(readiness: &'a Readiness, row: &'a Row) -> Self {
@@ -25,6 +30,9 @@ impl<'a> Expected<'a> {
     /// The row's dependency has `fault`, and all others are well.
     pub(super) fn under(readiness: &'a Readiness, row: &'a Row, fault: Fault) -> Self {
         let words = &readiness.words;
+        if has_no_part(readiness, row) {
+            return Self::well(readiness, row);
+        }
         let error = (fault == Fault::Unauthorised).then_some(readiness.unauthorised.as_str());
         let status = if error.is_some() { &words.degraded } else { &words.failed };
         let out = row.critical && error.is_none();
@@ -35,6 +43,9 @@ impl<'a> Expected<'a> {
     /// For a finding: what should have been seen.
     pub(super) fn sketch(&self) -> String {
         let error = self.error.map(|error| format!(" ({error})")).unwrap_or_default();
+        if self.readiness.shape.overall.is_empty() {
+            return format!("HTTP {}", self.http);
+        }
         format!(
             "HTTP {}, overall {}, the row {}{error}, no other row touched",
             self.http, self.overall, self.status
@@ -50,8 +61,9 @@ impl<'a> Expected<'a> {
 
     /// The answer is as expected; rows over the same wire may have gone with this one.
     pub(super) fn is_met_by(&self, answer: &Answer) -> bool {
+        let shape = &self.readiness.shape;
         answer.status == self.http
-            && answer.overall(&self.readiness.shape) == self.overall
+            && (shape.overall.is_empty() || answer.overall(shape) == self.overall)
             && self.row_is_met_by(answer)
             && self.others_are_well(answer, |name| self.goes_with(name))
     }
@@ -63,8 +75,13 @@ impl<'a> Expected<'a> {
     }
 
     fn row_is_met_by(&self, answer: &Answer) -> bool {
+        if !self.readiness.shows(self.row) {
+            // Only the status can tell.
+            return answer.status == self.http;
+        }
         answer.row(&self.readiness.shape, &self.row.dependency).is_some_and(|row| {
-            row.status == self.status && (self.error.is_none() || row.error.as_deref() == self.error)
+            let unnamed = self.error.is_none() || self.readiness.shape.error.is_empty();
+            row.status == self.status && (unnamed || row.error.as_deref() == self.error)
         })
     }
 

@@ -70,7 +70,10 @@ async fn cold_all_well(cx: &Cx<'_, Lane>, service: &str) -> Judgement {
         .map(|row| row.dependency.as_str())
         .collect();
     let instance = lane.further(service, &vec![lever.pull(service, &dependencies, COLD_PERIOD)]).await?;
-    let well = |answer: &super::answer::Answer| answer.overall(&readiness.shape) == readiness.words.ok;
+    let by_status = readiness.shape.overall.is_empty();
+    let well = |answer: &super::answer::Answer| {
+        answer.status == 200 && (by_status || answer.overall(&readiness.shape) == readiness.words.ok)
+    };
     if until(lane, &instance, faults::SLACK, well).await?.is_err() {
         return Err(CannotTell::new(format!("{service} is not well with all its dependencies there")));
     }
@@ -107,11 +110,9 @@ async fn warm_one_hanging(cx: &Cx<'_, Lane>, row: &Row) -> Judgement {
     faults::put_on(&instance, row, Fault::Hung).await?;
     // Once the row shows it, the service is warm and the dependency hangs. That it never shows is for criticality.
     let limit = row.shows_within(readiness.servable_periods) + faults::SLACK;
-    let well = &readiness.words.ok;
-    let shows = |answer: &super::answer::Answer| {
-        answer.row(&readiness.shape, &row.dependency).is_some_and(|row| row.status != *well)
-    };
-    if until(lane, &instance, limit, shows).await?.is_err() {
+    let shows = |answer: &super::answer::Answer| answer.is_well(readiness, row) == Some(false);
+    let is_seen = row.critical || readiness.shows(row);
+    if until(lane, &instance, limit, shows).await?.is_err() && is_seen {
         let told = format!("{}: {} never showed that it hangs", row.service, row.dependency);
         return Err(CannotTell::new(told));
     }

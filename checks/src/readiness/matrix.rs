@@ -1,13 +1,13 @@
 //! `readiness.matrix`: every dependency that a service shows is declared, and every declared one is shown.
 
 use super::answer::{readiness, ready, services};
+use super::rows;
 use crate::sabotage::{json, setting};
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
-use sabot_target::{Lane, Target};
-use serde_json::Value;
+use sabot_target::{Lane, Row, Target};
 use std::time::Duration;
 
-const ID: &str = "readiness.matrix";
+pub(super) const ID: &str = "readiness.matrix";
 
 pub(super) fn check() -> Check<Lane> {
     Check {
@@ -42,7 +42,11 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
                 "shown, and nowhere declared",
             ));
         }
-        for name in declared.iter().filter(|name| !shown.contains(name)) {
+        let owed = |name: &&&String| {
+            let row = |row: &&Row| row.service == service && row.dependency == ***name;
+            readiness.matrix.iter().find(row).is_some_and(|row| readiness.shows(row))
+        };
+        for name in declared.iter().filter(owed).filter(|name| !shown.contains(name)) {
             cx.find(Finding::new(
                 format!("{service}: {name}"),
                 "shown, since it is declared",
@@ -74,17 +78,12 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
             &service.name,
             &readiness.path,
             move |envelope| {
-                if let Some(Value::Array(rows)) = envelope.get_mut(&names.rows)
-                    && let Some(Value::Object(mut row)) = rows.first().cloned()
-                {
-                    row.insert(names.name.clone(), "search_index".into());
-                    rows.push(Value::Object(row));
-                }
+                rows::add(&names, envelope, "search_index");
             },
         ));
     }
     if let Some(service) = target.services.first() {
-        let rows = readiness.shape.rows.clone();
+        let names = readiness.shape.clone();
         let mistake = "a probe is commented out during an incident and stays so";
         sabotages.push(json::rewriting(
             &[ID],
@@ -93,14 +92,12 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
             &service.name,
             &readiness.path,
             move |envelope| {
-                if let Some(Value::Array(rows)) = envelope.get_mut(&rows) {
-                    rows.pop();
-                }
+                rows::take(&names, envelope);
             },
         ));
     }
     for (dependency, variables) in &readiness.levers.off {
-        let users = readiness.matrix.iter().filter(|row| row.dependency == *dependency);
+        let users = readiness.matrix.iter().filter(|row| row.dependency == *dependency && readiness.shows(row));
         for row in users {
             let id = format!("unconfigured-{}-{dependency}", row.service);
             let mistake =

@@ -9,6 +9,7 @@ pub(crate) mod faults;
 mod latency;
 mod liveness;
 mod matrix;
+mod rows;
 mod secrets;
 mod watch;
 
@@ -25,6 +26,13 @@ pub(crate) fn checks() -> Vec<Check<Lane>> {
         latency::check(),
         secrets::check(),
     ]
+}
+
+/// Why the check `id` has nothing to judge on `target`.
+pub(crate) fn leaves_out(target: &Target, id: &str) -> Option<String> {
+    let of_rows = [envelope::ID, matrix::ID].contains(&id);
+    let bare = of_rows && target.readiness.shape.rows.is_empty();
+    bare.then(|| "readiness is told by its HTTP status alone, and shows no dependency".to_owned())
 }
 
 pub(crate) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {

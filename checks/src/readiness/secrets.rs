@@ -2,6 +2,7 @@
 
 use super::answer::{Answer, readiness, ready};
 use super::faults::{self, Fault, SLACK};
+use super::rows;
 use super::watch::until;
 use crate::leak::{Canaries, PIECE, Place};
 use crate::sabotage::{json, setting};
@@ -12,7 +13,6 @@ use sabot_engine::{CannotTell, Check, Cx, Finding, Judgement, Level, Need, Sabot
 use sabot_target::{Instance, Lane, Reach, Row, Target};
 use sabot_wire::http::{Match, Response, Rule};
 use sabot_wire::pg;
-use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,15 +63,16 @@ async fn judge_row(cx: &Cx<'_, Lane>, canaries: &Canaries, row: &Row) -> Judgeme
             continue;
         }
         let limit = row.shows_within(readiness(lane).servable_periods) + SLACK;
-        let shape = &readiness(lane).shape;
-        let well = &readiness(lane).words.ok;
+        let readiness = readiness(lane);
+        let is_seen = row.critical || readiness.shows(row);
         let broken = |answer: &Answer| {
             // An answer that leaks needs no waiting for.
             !canaries.leaks(&answer.headers, &answer.body).is_empty()
-                || answer.row(shape, &row.dependency).is_some_and(|row| row.status != *well)
+                || answer.is_well(readiness, row) == Some(false)
         };
         match until(lane, &instance, limit, broken).await? {
             Ok(answer) => scan(cx, canaries, row, when, &answer),
+            Err(answer) if !is_seen => scan(cx, canaries, row, when, &answer),
             Err(_) => {
                 let told = format!("{}: {} never showed that it was broken", row.service, row.dependency);
                 return Err(CannotTell::new(told));
@@ -79,8 +80,7 @@ async fn judge_row(cx: &Cx<'_, Lane>, canaries: &Canaries, row: &Row) -> Judgeme
         }
         faults::mend(&instance, row).await?;
         // Well again before the next fault: else the last one's result would be taken for it.
-        let well_again =
-            |answer: &Answer| answer.row(shape, &row.dependency).is_some_and(|row| row.status == *well);
+        let well_again = |answer: &Answer| !is_seen || answer.is_well(readiness, row) == Some(true);
         if until(lane, &instance, limit, well_again).await?.is_err() && !cx.is_red() {
             let told = format!("{}: {} did not recover from {when}", row.service, row.dependency);
             return Err(CannotTell::new(told));
@@ -155,7 +155,8 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     };
     let mistake = "a debugging header is left in";
     sabotages.push(json::answering_by(&[ID], "in-header", mistake, &service, &readiness.path, in_header));
-    if let Some(lever) = readiness.levers.commit.clone() {
+    let is_shown = !readiness.shape.commit.is_empty();
+    if let Some(lever) = readiness.levers.commit.clone().filter(|_| is_shown) {
         let mistake = "two variables change places in a deployment: the commit is a credential";
         sabotages.push(setting::turned_by(&[ID], "variables-swapped", mistake, move |lane| {
             vec![(service.clone(), vec![lever.pull(&service, &[""], &first(lane))])]
@@ -181,10 +182,8 @@ fn foreign(target: &Target, service: &str) -> Vec<Sabotage<Lane>> {
         ),
     ] {
         let names = target.readiness.shape.clone();
-        shown.push(json::rewriting(&[ID], id, mistake, service, &target.readiness.path, move |envelope| {
-            for row in envelope.get_mut(&names.rows).and_then(Value::as_array_mut).into_iter().flatten() {
-                row[&names.error] = foreign.into();
-            }
+        shown.push(json::answering(&[ID], id, mistake, service, &target.readiness.path, move |response| {
+            rows::tell(&names, response, foreign);
         }));
     }
     shown
@@ -202,11 +201,7 @@ fn shown(
     let make = move |lane: &Lane| {
         let (secret, names) = (form(&first(lane)), names.clone());
         Arc::new(move |response: &mut Response| {
-            let Ok(mut envelope) = serde_json::from_slice::<Value>(&response.body) else { return };
-            for row in envelope.get_mut(&names.rows).and_then(Value::as_array_mut).into_iter().flatten() {
-                row[&names.error] = format!("error: {secret}").into();
-            }
-            response.body = envelope.to_string().into();
+            rows::tell(&names, response, &format!("error: {secret}"));
         })
     };
     json::answering_by(&[ID], id, mistake, service, &target.readiness.path, make)

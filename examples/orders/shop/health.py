@@ -2,6 +2,7 @@
 
 import datetime
 import http.client
+import math
 import os
 import threading
 import time
@@ -21,7 +22,7 @@ def database(url, table):
     """Asks for one row of `table`."""
 
     def ask(limit):
-        with psycopg.connect(url, connect_timeout=2, autocommit=True) as connection:
+        with psycopg.connect(url, connect_timeout=max(2, math.ceil(limit)), autocommit=True) as connection:
             connection.execute(f"SELECT 1 FROM {table} LIMIT 1")
         return HEALTHY, None
 

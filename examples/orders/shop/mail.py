@@ -13,7 +13,7 @@ STATES = {
     "delayed": "delayed",
 }
 # Older accounts spell some of them otherwise.
-SPELLINGS = {"delivery": "delivered", "bounce": "bounced", "spam": "complained"}
+SPELLINGS = {"delivery": "delivered", "bounce": "bounced"}
 
 FOLLOW = """
     UPDATE shop.emails SET
@@ -24,10 +24,7 @@ FOLLOW = """
             WHERE event.message_id = %(message)s
             ORDER BY event.happened_at DESC, known.rank LIMIT 1
         ),
-        arrived_at = (
-            SELECT max(happened_at) FROM shop.email_events
-            WHERE message_id = %(message)s AND type = 'delivered'
-        )
+        arrived_at = CASE %(type)s WHEN 'delivered' THEN greatest(arrived_at, now()) ELSE arrived_at END
     WHERE message_id = %(message)s
 """
 
@@ -62,5 +59,5 @@ def receive(connection, event):
     )
     if name in STATES and known:
         types, states = list(STATES), list(STATES.values())
-        connection.execute(FOLLOW, {"message": message, "types": types, "states": states})
+        connection.execute(FOLLOW, {"message": message, "type": name, "types": types, "states": states})
     return bool(known)

@@ -4,9 +4,6 @@ import http.client
 import json
 from urllib.parse import urlsplit
 
-# It left the parcel as it was, and that is well.
-HARMLESS = {"already_correct", "superseded"}
-
 
 class Failed(Exception):
     """It could not be told."""
@@ -43,6 +40,6 @@ class Shipping:
             raise Failed("shipping answered something else than promised") from None
         if result == "done":
             return None
-        if result == "left" and why in HARMLESS:
+        if result == "left":
             return why
         raise Failed(f"shipping left it: {str(why)[:200]}")

@@ -72,7 +72,7 @@ class Queue:
         problem = problem[:1000]
         values = {"id": task.id, "holder": holder, "problem": problem}
         last = task.tries + 1 >= self.attempts
-        step = self.schedule[min(task.tries, len(self.schedule) - 1)]
+        step = self.schedule[min(task.tries + 1, len(self.schedule) - 1)]
         with self.database.transaction(self.limit) as connection:
             if connection.execute(DEAD if last else AGAIN, {**values, "step": step}).rowcount:
                 what = kinds.TASK_GIVEN_UP if last else kinds.TASK_RETRYING

@@ -75,6 +75,39 @@ fn a_foreign_service_that_lies_is_red() {
     assert_eq!(verdict("readiness.matrix"), Verdict::Pass, "the rows themselves are there");
 }
 
+/// The description of the service when it answers in a form that others share.
+fn in_form(form: &str) -> impl FnOnce(String) -> String {
+    move |text| {
+        let (before, rest) = text.split_once("[readiness.shape]").unwrap();
+        let (_, after) = rest.split_once("[[readiness.matrix]]").unwrap();
+        let text = format!("{before}[[readiness.matrix]]{after}");
+        let text = text.replacen("[readiness]\n", &format!("[readiness]\nform = \"{form}\"\n"), 1);
+        text.replacen("BUILD = ", &format!("FORM = \"{form}\"\nBUILD = "), 1)
+    }
+}
+
+#[test]
+fn every_form_of_answer_is_judged_and_each_check_proved_on_it() {
+    let checks = ["criticality", "matrix", "envelope", "secrets", "liveness"].map(|id| format!("readiness.{id}"));
+    let args: Vec<_> = ["prove", "--named-only"].into_iter().chain(checks.iter().map(String::as_str)).collect();
+    for form in ["actuator", "health-json", "microprofile", "status"] {
+        let (output, record) = Orders::changed(in_form(form)).judged(&args);
+        let record = record.unwrap();
+        assert_eq!(output.code, 0, "{form}: {}\n{}", output.text, output.errors);
+        let skipped = record.results.iter().filter(|result| result.verdict == Verdict::Skipped).count();
+        assert_eq!(skipped, if form == "status" { 2 } else { 0 }, "{form}: without rows nothing tells of them");
+        assert_eq!(record.unproven, Vec::<String>::new(), "{form}");
+    }
+}
+
+#[test]
+fn a_form_brings_the_names_of_its_fields() {
+    let twice = replaced("path = \"/ready\"", "path = \"/ready\"\nform = \"actuator\"");
+    let (output, _) = Orders::changed(twice).judged(&["run", "readiness"]);
+    assert_eq!(output.code, 3, "{}", output.errors);
+    assert!(output.errors.contains("readiness.shape: the form brings the names of its fields"), "{}", output.errors);
+}
+
 #[test]
 fn a_criticality_other_than_declared_is_red() {
     let harmless = replaced("CRITICAL = \"db=true", "CRITICAL = \"db=false");

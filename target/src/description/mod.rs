@@ -12,7 +12,7 @@ mod stand_in;
 pub use contract::Contract;
 pub use delivery::Delivery;
 pub use propagation::Propagation;
-pub use readiness::{Lever, Levers, Reach, Readiness, Row, SchemaLever, Shape, Words};
+pub use readiness::{Form, Lever, Levers, Reach, Readiness, Row, SchemaLever, Shape, Words};
 pub use recovery::Recovery;
 pub use service::{Database, Service, Upstream, Wire};
 pub use stand_in::{Answer, BrevoAccount, StandIn};

@@ -61,6 +61,16 @@ impl Default for About {
 }
 
 impl Document {
+    /// Gives readiness the names that its form brings, and its words unless they are `worded` in the file.
+    pub(crate) fn take_form(&mut self, worded: bool) {
+        let Some(readiness) = &mut self.readiness else { return };
+        let Some(form) = readiness.form else { return };
+        readiness.shape = form.shape();
+        if !worded {
+            readiness.words = form.words();
+        }
+    }
+
     /// The target that it describes, written in `file`.
     pub(crate) fn into_target(self, file: PathBuf) -> Target {
         let name = file.file_name().unwrap_or_default().to_string_lossy();

@@ -24,7 +24,8 @@ impl Target {
         let unreadable = |source| FileError::Unreadable { path: path.to_path_buf(), source };
         let text = std::fs::read_to_string(path).map_err(unreadable)?;
         let path = std::path::absolute(path).map_err(unreadable)?;
-        let (document, tree, mut mistakes) = read(&text);
+        let (mut document, tree, mut mistakes) = read(&text);
+        document.take_form(tree.has(&["readiness", "words"]));
         mistakes.extend(validate::validate(&document, &tree, path.parent().unwrap_or(Path::new("/"))));
         mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
         mistakes.dedup();

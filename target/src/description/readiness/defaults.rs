@@ -23,6 +23,7 @@ impl Default for Readiness {
     fn default() -> Self {
         let shape = Shape::default();
         Self {
+            form: None,
             path: "/readyz".into(),
             live_path: "/livez".into(),
             words: Words::default(),

@@ -1,6 +1,9 @@
 //! What a target promises about readiness, in its own names.
 
 mod defaults;
+mod form;
+
+pub use form::Form;
 
 use crate::description::forms::{duration, pairs};
 use schemars::JsonSchema;
@@ -16,7 +19,9 @@ pub struct Readiness {
     pub path: String,
     /// The path of liveness.
     pub live_path: String,
-    /// The names of the envelope's fields.
+    /// A form of answer that many know, which brings `shape` and, where they are not given, `words`.
+    pub form: Option<Form>,
+    /// The names of the envelope's fields; empty is what it does not show.
     pub shape: Shape,
     /// The words that a status may be.
     pub words: Words,
@@ -47,15 +52,15 @@ pub struct Readiness {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Shape {
-    /// The overall status.
+    /// The overall status; empty where the HTTP status says it all.
     pub overall: String,
     /// The service's name.
     pub service: String,
     /// The commit it was built from.
     pub commit: String,
-    /// The list of dependencies.
+    /// The dependencies; empty where none are shown.
     pub rows: String,
-    /// A dependency's name.
+    /// A dependency's name; empty where the dependencies are a map by their names.
     pub name: String,
     /// Its status.
     pub status: String,
@@ -73,10 +78,19 @@ pub struct Shape {
 pub struct Words {
     /// All is well.
     pub ok: String,
-    /// Not well, and the service stays in rotation.
+    /// Not well, and the service stays in rotation; empty where there is no such word, and such a dependency has no part
+    /// in readiness.
     pub degraded: String,
     /// Not well; where the dependency is critical, the service goes out of rotation.
     pub failed: String,
+}
+
+impl Readiness {
+    /// Whether `row` can be seen in an answer: where there is no word for a harmless failure, only what takes the service
+    /// out of rotation is part of readiness.
+    pub fn shows(&self, row: &Row) -> bool {
+        !self.shape.rows.is_empty() && (row.critical || !self.words.degraded.is_empty())
+    }
 }
 
 /// One row of the criticality matrix.

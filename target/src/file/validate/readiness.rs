@@ -30,6 +30,11 @@ impl Validation<'_> {
     /// Fields of one object, and the words of one field, are told apart.
     fn names(&mut self, readiness: &Readiness) {
         let (shape, words) = (&readiness.shape, &readiness.words);
+        if readiness.form.is_some() {
+            self.unless(!self.tree.has(&["readiness", "shape"]), &["readiness", "shape"], || {
+                "the form brings the names of its fields; leave this table out, or leave out `form`".into()
+            });
+        }
         let envelope = [
             ("overall", &shape.overall),
             ("service", &shape.service),
@@ -43,10 +48,15 @@ impl Validation<'_> {
             ("error", &shape.error),
             ("checked_at", &shape.checked_at),
         ];
+        if !shape.rows.is_empty() {
+            self.said(&["readiness", "shape", "overall"], &shape.overall);
+            self.said(&["readiness", "shape", "status"], &shape.status);
+        }
+        self.said(&["readiness", "words", "ok"], &words.ok);
+        self.said(&["readiness", "words", "failed"], &words.failed);
         let status = [("ok", &words.ok), ("degraded", &words.degraded), ("failed", &words.failed)];
         for (table, names) in [("shape", &envelope[..]), ("shape", &row[..]), ("words", &status[..])] {
-            for (place, (key, name)) in names.iter().enumerate() {
-                self.said(&["readiness", table, key], name);
+            for (place, (key, name)) in names.iter().enumerate().filter(|(_, (_, name))| !name.is_empty()) {
                 if let Some((other, _)) = names[..place].iter().find(|(_, other)| other == name) {
                     let what =
                         format!("`{name}` is the name of `{other}` already; no two may be called the same");
