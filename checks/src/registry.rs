@@ -24,9 +24,8 @@ pub fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
         propagation::sabotages(target),
         contract::sabotages(target),
     ];
-    let judged = |sabotage: &Sabotage<Lane>| {
-        sabotage.turns_red.iter().any(|id| leaves_out(target, id).is_none())
-    };
+    let judged =
+        |sabotage: &Sabotage<Lane>| sabotage.turns_red.iter().any(|id| leaves_out(target, id).is_none());
     all.concat().into_iter().filter(judged).collect()
 }
 
@@ -34,5 +33,6 @@ pub fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
 pub fn leaves_out(target: &Target, id: &str) -> Option<String> {
     let track = id.split('.').next().unwrap_or(id);
     let left_out = target.left_out(track).map(str::to_owned);
-    left_out.or_else(|| readiness::leaves_out(target, id)).or_else(|| contract::leaves_out(target, id))
+    let by_track = [readiness::leaves_out, delivery::leaves_out, propagation::leaves_out, contract::leaves_out];
+    left_out.or_else(|| by_track.into_iter().find_map(|leaves_out| leaves_out(target, id)))
 }

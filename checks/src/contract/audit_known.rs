@@ -142,7 +142,7 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
 
 /// Rows of `kind` are written under another name; undone, they get their own back.
 fn written_as(target: &Target, name: &str, mistake: &str, kind: &str) -> Sabotage<Lane> {
-    let audit = &target.delivery.audit;
+    let audit = target.audit_log();
     let (column, right, wrong) = (ident(&audit.kind), literal(kind), literal(&format!("{kind}.v2")));
     let body = format!("IF NEW.{column} = {right} THEN NEW.{column} := {wrong}; END IF;");
     let put = on_trail(target, "BEFORE INSERT", body).lever(name);
@@ -153,7 +153,7 @@ fn written_as(target: &Target, name: &str, mistake: &str, kind: &str) -> Sabotag
 
 /// A row of a kind that was retired with its entry.
 fn retired(target: &Target) -> Sabotage<Lane> {
-    let audit = &target.delivery.audit;
+    let audit = target.audit_log();
     let (table, kind) = (ident(&audit.table), ident(&audit.kind));
     let of_it = format!("{table} WHERE {kind} = 'sabotage.retired'");
     let lever = SchemaLever {

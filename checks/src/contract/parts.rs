@@ -1,7 +1,9 @@
 //! What of the other tracks a check of this one looks at: where the target does not describe that, it has nothing to judge.
 
 use super::{audit_known, ledger_classified, propagates, renderers};
+use crate::propagation;
 use sabot_target::Target;
+use sabot_target::propagation::Part;
 
 /// The tracks that a check looks into besides its own.
 fn others(id: &str) -> &'static [&'static str] {
@@ -15,7 +17,9 @@ fn others(id: &str) -> &'static [&'static str] {
 
 /// Why the check `id` has nothing to judge on `target`.
 pub(crate) fn leaves_out(target: &Target, id: &str) -> Option<String> {
-    others(id).iter().find_map(|track| target.left_out(track)).map(str::to_owned)
+    let track = others(id).iter().find_map(|track| target.left_out(track)).map(str::to_owned);
+    let trail = || propagation::lacks(target, Part::Trail);
+    track.or_else(|| if id == audit_known::ID { trail() } else { None })
 }
 
 #[cfg(test)]
@@ -33,5 +37,8 @@ mod tests {
         for judged in [renderers::ID, ledger_classified::ID, "contract.consumers"] {
             assert_eq!(leaves_out(&target, judged), None, "{judged}");
         }
+        target.left_out.clear();
+        target.propagation.without = vec![Part::Trail];
+        assert!(leaves_out(&target, audit_known::ID).is_some_and(|why| why.ends_with("has no audit log")));
     }
 }

@@ -4,12 +4,13 @@ mod sabotages;
 
 use super::desk::{Desk, PATIENCE};
 use super::downstream::{StandIn, applied};
+use super::parts::unseen;
 use super::queue::Subject;
 use crate::held;
 use crate::sql::ident;
 use futures_util::future::join;
 use sabot_engine::{CannotTell, Check, Context as _, Cx, Finding, Judgement, Level, Need, Sharing};
-use sabot_target::propagation::Change;
+use sabot_target::propagation::{Change, Part};
 use sabot_target::{Instance, Lane, Signal};
 use sabot_wire::pg::{CutAt, HoldAt, Match, Rule};
 use sabot_wire::rule::Nth;
@@ -79,6 +80,9 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let change = desk.propagation.changes.first();
     let change = change.ok_or_else(|| CannotTell::new("the target's description has no change"))?;
     let steps = steps(&desk, change).await?;
+    if !is_audited(&desk, change) {
+        unseen(cx, "the change's own audit row", "describes none");
+    }
     cx.fact("statements of the change", steps.len());
     for step in &steps {
         for at in [CutAt::Before, CutAt::Answered] {
@@ -105,14 +109,15 @@ fn source<'a>(desk: &Desk<'a>) -> Judgement<&'a Instance> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Trace {
     tier: String,
-    audited: i64,
+    /// None where the change has no audit row of its own.
+    audited: Option<i64>,
     enqueued: i64,
 }
 
 impl Trace {
     fn is(&self, change: &Change, made: bool) -> bool {
         let (tier, rows) = if made { (&change.to, 1) } else { (&change.from, 0) };
-        self.tier == *tier && self.audited == rows && self.enqueued == rows
+        self.tier == *tier && self.audited.is_none_or(|audited| audited == rows) && self.enqueued == rows
     }
 }
 
@@ -122,18 +127,35 @@ async fn trace(desk: &Desk<'_>, change: &Change, subject: &Subject) -> Judgement
     desk.client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await.context(what)?;
     let tier = desk.tier_of(subject).await?;
     let queue = &desk.propagation.queue;
-    let select = format!(
-        "SELECT (SELECT count(*) FROM {} WHERE {} = $1 AND {} = $2), (SELECT count(*) FROM {} WHERE {} = $1)",
-        ident(&desk.audit.table),
-        ident(&desk.audit.team_id),
-        ident(&desk.audit.kind),
-        ident(&queue.table),
-        ident(&queue.team_id),
-    );
-    let row = desk.client.query_one(&select, &[&subject.team, &change.audited]).await.context(what)?;
-    let trace = Trace { tier, audited: row.try_get(0)?, enqueued: row.try_get(1)? };
+    let select =
+        format!("SELECT count(*) FROM {} WHERE {} = $1::bigint", ident(&queue.table), ident(&queue.team_id));
+    let enqueued = desk.client.query_one(&select, &[&subject.team]).await.context(what)?.try_get(0)?;
+    let trace = Trace { tier, audited: audited(desk, change, subject).await.context(what)?, enqueued };
     desk.client.batch_execute("COMMIT").await.context(what)?;
     Ok(trace)
+}
+
+/// How many audit rows of its own the change has.
+async fn audited(
+    desk: &Desk<'_>,
+    change: &Change,
+    subject: &Subject,
+) -> Result<Option<i64>, tokio_postgres::Error> {
+    if !is_audited(desk, change) {
+        return Ok(None);
+    }
+    let audit = desk.audit;
+    let select = format!(
+        "SELECT count(*) FROM {} WHERE {} = $1 AND {} = $2",
+        ident(&audit.table),
+        ident(&audit.team_id),
+        ident(&audit.kind),
+    );
+    desk.client.query_one(&select, &[&subject.team, &change.audited]).await?.try_get(0).map(Some)
+}
+
+fn is_audited(desk: &Desk<'_>, change: &Change) -> bool {
+    desk.propagation.has(Part::Trail) && !change.audited.is_empty()
 }
 
 /// Uninterrupted: all of it; and nothing of the same again.
@@ -144,7 +166,9 @@ async fn whole(cx: &Cx<'_, Lane>, desk: &Desk<'_>, change: &Change) -> Judgement
         let trace = trace(desk, change, &subject).await?;
         cx.examined(1);
         if !reply.is_success() || !trace.is(change, true) {
-            let expected = format!("tier {}, one `{}`, one propagation", change.to, change.audited);
+            let audited =
+                if is_audited(desk, change) { format!(", one `{}`", change.audited) } else { String::new() };
+            let expected = format!("tier {}{audited}, one propagation", change.to);
             let observed = format!("{trace:?}, answered {}", reply.sketch());
             cx.find(Finding::new(format!("{}{again}", change.what), expected, observed));
             return Ok(());
@@ -250,7 +274,8 @@ mod tests {
     #[test]
     fn half_a_change_is_neither() {
         let change = &Target::embedded().propagation.changes[0];
-        let trace = |tier: &str, audited, enqueued| Trace { tier: tier.to_owned(), audited, enqueued };
+        let trace =
+            |tier: &str, audited, enqueued| Trace { tier: tier.to_owned(), audited: Some(audited), enqueued };
         assert!(trace(&change.to, 1, 1).is(change, true) && trace(&change.from, 0, 0).is(change, false));
         for half in [
             trace(&change.to, 1, 0),
@@ -260,5 +285,8 @@ mod tests {
         ] {
             assert!(!half.is(change, true) && !half.is(change, false), "{half:?}");
         }
+        let unaudited = |tier: &str, enqueued| Trace { audited: None, ..trace(tier, 0, enqueued) };
+        assert!(unaudited(&change.to, 1).is(change, true) && unaudited(&change.from, 0).is(change, false));
+        assert!(!unaudited(&change.to, 0).is(change, true) && !unaudited(&change.from, 1).is(change, false));
     }
 }

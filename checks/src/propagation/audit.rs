@@ -3,6 +3,7 @@
 use super::cause::on_trail;
 use super::desk::{Desk, PATIENCE};
 use super::downstream::{StandIn, applied, skipped, unavailable};
+use super::parts::{BY_STATUS, unseen};
 use super::queue::{Entry, Subject, sketch};
 use crate::sabotage::trigger;
 use crate::sql::{ident, literal};
@@ -49,30 +50,35 @@ struct Story {
 
 fn stories(downstream: &Downstream, trail: &Trail, max: i32) -> Vec<Story> {
     let done = || applied(downstream);
-    let harmless = downstream.harmless.first().map_or("", String::as_str);
+    let harmless = downstream.harmless.first();
     let story = |what, attempts, answers: Vec<Response>, written: &[&String]| Story {
         what,
         attempts,
         answers,
-        written: written.iter().map(|kind| (*kind).clone()).collect(),
+        written: written.iter().filter(|kind| !kind.is_empty()).map(|kind| (*kind).clone()).collect(),
     };
-    vec![
+    let mut stories = vec![
         story("applied", 0, vec![done()], &[&trail.applied]),
-        story("skipped as harmless", 0, vec![skipped(downstream, harmless)], &[&trail.applied]),
         story("failed, then applied", 0, vec![unavailable(), done()], &[&trail.retrying, &trail.applied]),
-        story(
-            "skipped for another reason, then applied",
-            0,
-            vec![skipped(downstream, UNEXPECTED), done()],
-            &[&trail.retrying, &trail.unexpected_skip, &trail.applied],
-        ),
         story(
             "failed for the last time but one, then for the last",
             max - 2,
             vec![unavailable(), unavailable()],
             &[&trail.retrying, &trail.dead_lettered],
         ),
-    ]
+    ];
+    if let Some(harmless) = harmless.filter(|_| downstream.says_outcome()) {
+        stories.push(story("skipped as harmless", 0, vec![skipped(downstream, harmless)], &[&trail.applied]));
+    }
+    if downstream.says_outcome() {
+        stories.push(story(
+            "skipped for another reason, then applied",
+            0,
+            vec![skipped(downstream, UNEXPECTED), done()],
+            &[&trail.retrying, &trail.unexpected_skip, &trail.applied],
+        ));
+    }
+    stories
 }
 
 async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
@@ -111,6 +117,9 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
         for (entry, at) in changes {
             judge_time(cx, story, entry, at);
         }
+    }
+    if !propagation.downstream.says_outcome() {
+        unseen(cx, "propagations that the downstream has skipped", BY_STATUS);
     }
     cx.fact("propagations that were followed", stories.len());
     desk.clear().await
@@ -166,7 +175,7 @@ fn judge_time(cx: &Cx<'_, Lane>, story: &Story, entry: Option<&Entry>, at: Optio
 }
 
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
-    let (audit, trail) = (&target.delivery.audit, &target.propagation.trail);
+    let (audit, trail) = (target.audit_log(), &target.propagation.trail);
     let (kind, id, table) = (ident(&audit.kind), ident(&audit.id), ident(&audit.table));
     let columns = [&audit.kind, &audit.team_id, &audit.actor, &audit.summary, &audit.payload]
         .map(|column| ident(column));

@@ -10,9 +10,10 @@ use crate::sabotage::setting;
 use crate::sabotage::trigger::Trigger;
 use crate::sql::ident;
 use sabot_engine::{Judgement, Sabotage, Sort};
-use sabot_target::propagation::{DeadLetters, Downstream};
+use sabot_target::propagation::{DeadLetters, Downstream, Part};
 use sabot_target::{Lane, Propagation, Target};
 use sabot_wire::http::{Match, Response, Rule};
+use sabot_wire::pg;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,7 +33,7 @@ pub(crate) fn on_queue(propagation: &Propagation, fires: &'static str, body: Str
 pub(crate) fn on_trail(target: &Target, fires: &'static str, body: String) -> Trigger {
     Trigger {
         database: target.propagation.database.clone(),
-        table: ident(&target.delivery.audit.table),
+        table: ident(&target.audit_log().table),
         fires,
         body,
         deferred: false,
@@ -45,16 +46,16 @@ pub(crate) fn has_failed(propagation: &Propagation) -> String {
     format!("NEW.{attempts} > OLD.{attempts}")
 }
 
-/// The runner with a setting turned.
+/// The runner with a setting turned, where it has that.
 pub(crate) fn runner_with(
     turns_red: &[&'static str],
     name: &str,
     mistake: &str,
     propagation: &Propagation,
     (env, value): (&str, String),
-) -> Sabotage<Lane> {
-    let service = propagation.runner.service.clone();
-    setting::turned(turns_red, name, mistake, vec![(service, vec![(env.to_owned(), value)])])
+) -> Option<Sabotage<Lane>> {
+    let turned = vec![(propagation.runner.service.clone(), vec![(env.to_owned(), value)])];
+    (!env.is_empty()).then(|| setting::turned(turns_red, name, mistake, turned))
 }
 
 /// Durations as settings have them, joined by commas.
@@ -93,14 +94,18 @@ pub(crate) fn on_calls_by(
     rules::knocked(turns_red, name, mistake, (Sort::Http, &runner.service), knock, make)
 }
 
-/// Changes every JSON object that tells of dead letters; one of the runner's credentials is at hand.
+/// Changes every JSON object that tells of dead letters, where the target tells of them; one of the runner's credentials is
+/// at hand.
 pub(crate) fn on_letters(
     turns_red: &[&'static str],
     name: &str,
     mistake: &str,
     propagation: &Propagation,
     change: fn(&DeadLetters, &str, &mut Map<String, Value>),
-) -> Sabotage<Lane> {
+) -> Option<Sabotage<Lane>> {
+    if !propagation.has(Part::DeadLetters) {
+        return None;
+    }
     let letters = propagation.dead_letters.clone();
     let (service, asked) = (letters.service.clone(), letters.path.clone());
     let knock: Arc<Knock> = Arc::new(move |lane, _| {
@@ -125,7 +130,7 @@ pub(crate) fn on_letters(
             Rule::on(path).rewrite_response(json::change(move |body| change(&letters, &secret, body)))
         })
     });
-    rules::knocked(turns_red, name, mistake, (Sort::Http, &service), knock, make)
+    Some(rules::knocked(turns_red, name, mistake, (Sort::Http, &service), knock, make))
 }
 
 /// The credentials that the runner's service was started with.
@@ -141,22 +146,27 @@ pub(crate) fn secrets(lane: &Lane) -> Vec<String> {
     own.chain(lane.secrets().into_iter().filter(|secret| !known.contains(&secret.as_str()))).collect()
 }
 
-/// A rewrite of one of the runner's statements.
+/// The runner's statement `mark` with `instead` in place of `text`, where the description knows both.
 pub(crate) fn on_statements(
     turns_red: &[&'static str],
     name: &str,
     mistake: &str,
     propagation: &Propagation,
-    rule: impl Fn() -> sabot_wire::pg::Rule + Send + Sync + 'static,
-) -> Sabotage<Lane> {
-    let runner = &propagation.runner;
-    let (wire, rule) = (runner.database_wire.clone(), Arc::new(rule));
+    (mark, text, instead): (&str, &str, String),
+) -> Option<Sabotage<Lane>> {
+    if mark.is_empty() || text.is_empty() {
+        return None;
+    }
+    let (runner, mark, text) = (&propagation.runner, mark.to_owned(), text.to_owned());
+    let wire = runner.database_wire.clone();
     let set: Arc<SetRules> = Arc::new(move |instance| {
-        let (wire, rule) = (wire.clone(), rule.clone());
-        Box::pin(async move { Ok(vec![instance.postgres(&wire)?.set(rule()).await?.tally().clone()]) })
+        let rule =
+            pg::Rule::on(pg::Match::literal(&mark)).rewrite(pg::Pattern::literal(&text), instead.clone());
+        let wire = wire.clone();
+        Box::pin(async move { Ok(vec![instance.postgres(&wire)?.set(rule).await?.tally().clone()]) })
     });
     let make: Arc<MakeRules> = Arc::new(move |_| set.clone());
-    rules::knocked(turns_red, name, mistake, (Sort::Sql, &runner.service), called(), make)
+    Some(rules::knocked(turns_red, name, mistake, (Sort::Sql, &runner.service), called(), make))
 }
 
 /// Enqueues two propagations about one team, so that the runner claims, asks which is the newest, and calls the

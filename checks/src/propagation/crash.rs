@@ -6,10 +6,12 @@ mod step;
 use super::desk::{Desk, PATIENCE};
 use super::downstream::{StandIn, applied};
 use super::outage;
+use super::parts::is_there;
 use super::queue::{Entry, Row, Subject, sketch};
 use crate::soak;
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sharing};
 use sabot_target::Lane;
+use sabot_target::propagation::Part;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use step::Step;
@@ -67,6 +69,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
         }
         desk.clear().await?;
     }
+    is_there(cx, Part::Trail, "the audit rows of what was applied after a crash");
     cx.fact("kills", kills);
     cx.fact("applied after the crash, at the latest", format!("{} ms", longest.as_millis()));
     desk.clear().await
@@ -103,7 +106,8 @@ async fn round(cx: &Cx<'_, Lane>, desk: &Desk<'_>) -> Judgement<(usize, Duration
 /// From when a row has a lease's time: the kill over it; where it was taken up again and lost another lease, the last
 /// kill before it was applied.
 fn since(own: &Crashed, row: Option<&Row>, crashed: &[Crashed]) -> i64 {
-    let again = row.filter(|row| row.lost_leases > 1).and_then(|row| row.applied_at);
+    // Where nobody counts lost leases, it may have been so of any row.
+    let again = row.filter(|row| row.lost_leases.is_none_or(|lost| lost > 1)).and_then(|row| row.applied_at);
     let kills = crashed.iter().map(|other| other.at).filter(|at| again.is_some_and(|applied| *at < applied));
     kills.max().unwrap_or(own.at).max(own.at)
 }
@@ -142,7 +146,10 @@ fn judge_one(
         find("the calls of the downstream", &format!("all with the key {key}"), observed);
     }
     let said: Vec<_> = trail.get(id).into_iter().flatten().map(|entry| entry.kind.as_str()).collect();
-    if took.is_some() && said != [desk.propagation.trail.applied.as_str()] {
+    if desk.propagation.has(Part::Trail)
+        && took.is_some()
+        && said != [desk.propagation.trail.applied.as_str()]
+    {
         find("the audit log", &format!("`{}`, once", desk.propagation.trail.applied), format!("{said:?}"));
     }
     took.unwrap_or_default()

@@ -5,11 +5,13 @@ mod sabotages;
 
 use super::desk::{Desk, PATIENCE};
 use super::downstream::{StandIn, applied, unavailable};
+use super::parts::is_there;
 use super::queue::{Row, Subject, sketch};
 use crate::metrics::Measured;
 use reqwest::Method;
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sharing};
 use sabot_target::Lane;
+use sabot_target::propagation::Part;
 use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -71,16 +73,20 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
         true => applied(&described),
         false => unavailable(),
     })?;
+    is_there(cx, Part::Trail, "the audit rows of a death");
+    is_there(cx, Part::Metrics, "the counter of deaths");
     let scene = Scene { cx, desk: &desk, downstream, well };
     let (last, before_last) = scene.deaths().await?;
     if !cx.is_red() {
         scene.left_alone(last, before_last).await?;
     }
-    if !cx.is_red() {
+    let asked =
+        is_there(cx, Part::DeadLetters, "the list of dead letters, their replay, and how one is discarded");
+    if asked && !cx.is_red() {
         scene.shown(last).await?;
         scene.replayed(last).await?;
     }
-    if !cx.is_red() {
+    if asked && !cx.is_red() {
         scene.discarded(before_last).await?;
     }
     drop(scene);
@@ -95,6 +101,9 @@ impl Scene<'_, '_> {
 
     async fn deaths_counted(&self) -> Judgement<f64> {
         let metrics = &self.desk.propagation.metrics;
+        if !self.desk.propagation.has(Part::Metrics) {
+            return Ok(0.0);
+        }
         let measured = Measured::read(self.desk.lane, self.desk.worker()?, &metrics.path).await?;
         Ok(measured.sum(&metrics.dead_letters).unwrap_or_default())
     }
@@ -125,7 +134,9 @@ impl Scene<'_, '_> {
         }
         if !cx.is_red() {
             self.trail(last, &[&desk.propagation.trail.dead_lettered]).await?;
-            self.counted(counted, 1.0).await?;
+            if desk.propagation.has(Part::Metrics) {
+                self.counted(counted, 1.0).await?;
+            }
         }
         Ok((last, before_last))
     }
@@ -148,8 +159,11 @@ impl Scene<'_, '_> {
         }
     }
 
-    /// The audit rows about a row are of these kinds.
+    /// The audit rows about a row are of these kinds, where there are such rows.
     async fn trail(&self, own: Own, kinds: &[&str]) -> Judgement {
+        if !self.desk.propagation.has(Part::Trail) {
+            return Ok(());
+        }
         let trail = self.desk.trail(&[own.id]).await?;
         let found: Vec<_> =
             trail.get(&own.id).into_iter().flatten().map(|entry| entry.kind.as_str()).collect();
@@ -239,16 +253,24 @@ impl Scene<'_, '_> {
             self.find("a dead letter, discarded", "no row", observed);
             return Ok(());
         }
-        let trail = desk.trail(&[own.id]).await?;
-        let entry = trail.get(&own.id).into_iter().flatten().find(|entry| entry.kind == *kind);
-        let before: Value = before.and_then(|row| serde_json::from_str(&row.whole).ok()).unwrap_or_default();
-        if !entry.is_some_and(|entry| holds(&entry.payload, &before)) {
-            let observed = entry.map_or_else(|| "none".to_owned(), |entry| entry.payload.to_string());
-            self.find("the audit row about it", &format!("`{kind}`, with {before}"), observed);
+        if desk.propagation.has(Part::Trail) {
+            self.kept(own, kind, before).await?;
         }
         let gone = desk.letters(Method::GET, &letters.path_of(own.id)).await?;
         if gone.status != 404 {
             self.find("a discarded dead letter by its id", "404", gone.sketch());
+        }
+        Ok(())
+    }
+
+    /// The audit row of this kind holds what the row held.
+    async fn kept(&self, own: Own, kind: &str, before: Option<Row>) -> Judgement {
+        let trail = self.desk.trail(&[own.id]).await?;
+        let entry = trail.get(&own.id).into_iter().flatten().find(|entry| entry.kind == kind);
+        let before: Value = before.and_then(|row| serde_json::from_str(&row.whole).ok()).unwrap_or_default();
+        if !entry.is_some_and(|entry| holds(&entry.payload, &before)) {
+            let observed = entry.map_or_else(|| "none".to_owned(), |entry| entry.payload.to_string());
+            self.find("the audit row about it", &format!("`{kind}`, with {before}"), observed);
         }
         Ok(())
     }

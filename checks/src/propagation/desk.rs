@@ -6,7 +6,7 @@ use super::sql;
 use futures_util::future::try_join_all;
 use sabot_engine::{CannotTell, Context as _, Judgement};
 use sabot_target::delivery::AuditLog;
-use sabot_target::propagation::PropagationKind;
+use sabot_target::propagation::{Part, PropagationKind};
 use sabot_target::{Instance, Lane, Propagation, Signal};
 use sabot_wire::pg::{Match, Rule};
 use std::collections::BTreeMap;
@@ -40,7 +40,7 @@ impl<'a> Desk<'a> {
     pub(crate) async fn open(lane: &'a Lane) -> Judgement<Self> {
         let client = connect(lane).await?;
         let target = lane.target();
-        let (propagation, audit) = (&target.propagation, &target.delivery.audit);
+        let (propagation, audit) = (&target.propagation, target.audit_log());
         Ok(Self { lane, propagation, audit, client, own: Mutex::default() })
     }
 
@@ -153,8 +153,29 @@ impl<'a> Desk<'a> {
         sql::unattempted(&self.client, self.propagation, ids).await
     }
 
-    /// What the audit log says of each of `ids`, in order.
+    /// Whether somebody has claimed one of `ids`, all of which are due: it is hidden, or locked by a claim that is not
+    /// committed yet.
+    pub(crate) async fn has_claimed(&self, ids: &[i64]) -> Judgement<bool> {
+        let now = self.now().await?;
+        let rows = self.rows(ids).await?;
+        if rows.values().any(|row| row.is_hidden(now)) {
+            return Ok(true);
+        }
+        if rows.values().any(|row| row.is_applied() || row.last_attempt_at.is_some()) {
+            let mark = &self.propagation.marks.claim;
+            let told = format!(
+                "rows were taken by another statement than `{mark}`, by which claims are to be known"
+            );
+            return Err(CannotTell::new(told));
+        }
+        Ok(sql::unlocked(&self.client, self.propagation, ids).await? < i64::try_from(ids.len())?)
+    }
+
+    /// What the audit log says of each of `ids`, in order; nothing where there is none.
     pub(crate) async fn trail(&self, ids: &[i64]) -> Judgement<BTreeMap<i64, Vec<Entry>>> {
+        if !self.propagation.has(Part::Trail) {
+            return Ok(BTreeMap::new());
+        }
         sql::trail(&self.client, self.audit, &self.propagation.trail, ids).await
     }
 

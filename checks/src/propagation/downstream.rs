@@ -151,6 +151,9 @@ pub(crate) fn calls_of(downstream: &Downstream) -> Match {
 
 /// The downstream has done it.
 pub(crate) fn applied(downstream: &Downstream) -> Response {
+    if !downstream.says_outcome() {
+        return Response::json("{}");
+    }
     Response::json(json!({ &downstream.outcome: &downstream.applied }).to_string())
 }
 

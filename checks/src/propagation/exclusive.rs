@@ -14,6 +14,7 @@ use crate::soak;
 use sabot_engine::{CannotTell, Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_target::{Instance, Lane, Target};
 use sabot_wire::http::Counter;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -66,7 +67,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
         .iter()
         .map(|runner| Ok(runner.http(wire)?.counter(calls.clone())))
         .collect::<Judgement<_>>()?;
-    let count = if soak::time().is_some() { ROWS_IN_LONG } else { ROWS };
+    let count = count(&desk);
     let (begun, mut rounds) = (Instant::now(), 0_u32);
     loop {
         round(cx, &desk, &runners, count).await?;
@@ -88,20 +89,29 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     desk.clear().await
 }
 
-/// Whether the downstream fails at this call.
-fn fails(path: &str) -> bool {
-    path.ends_with('0')
+/// Whether the downstream fails at the calls about `subject`.
+const fn fails(subject: &Subject) -> bool {
+    subject.resource % 10 == 0
+}
+
+/// How many rows a round has: runners that do one after another get fewer.
+fn count(desk: &Desk<'_>) -> usize {
+    let at_once = desk.propagation.runner.concurrency;
+    if soak::time().is_some() { ROWS_IN_LONG } else { (at_once * 30).clamp(ROWS / 4, ROWS) }
 }
 
 async fn round(cx: &Cx<'_, Lane>, desk: &Desk<'_>, runners: &[&Instance], count: usize) -> Judgement {
+    let subjects = desk.subjects(count).await?;
     let downstream = desk.propagation.downstream.clone();
-    let answer = move |call: &Call| if fails(&call.path) { unavailable() } else { applied(&downstream) };
+    let failing = subjects.iter().filter(|subject| fails(subject));
+    let failing: BTreeSet<_> = failing.map(|subject| downstream.path_of(subject.resource)).collect();
+    let answer =
+        move |call: &Call| if failing.contains(&call.path) { unavailable() } else { applied(&downstream) };
     let mut stand_in = StandIn::answering(desk, answer)?;
     for further in runners.iter().skip(1) {
         stand_in.join(further)?;
     }
     let slow = Slow::with(desk, runners, SLOW)?;
-    let subjects = desk.subjects(count).await?;
     let mut new: Vec<_> = subjects.iter().map(|subject| desk.due(subject)).collect::<Judgement<_>>()?;
     if let Some(first) = new.first_mut() {
         *first = first.clone().due_for(Duration::from_secs(1));
@@ -155,13 +165,12 @@ async fn judge_round(
     let (mut twice, mut never, mut wrong) = (Vec::new(), Vec::new(), Vec::new());
     for (id, subject) in ids.iter().zip(subjects) {
         let key = desk.propagation.downstream.key_of(*id, subject.resource);
-        let path = desk.propagation.downstream.path_of(subject.resource);
         match keys.get(&key) {
             Some(1) => {}
             Some(times) => twice.push(format!("{key}, {times} times")),
             None => never.push(key),
         }
-        let as_answered = |row: &Row| match fails(&path) {
+        let as_answered = |row: &Row| match fails(subject) {
             true => row.is_waiting() && row.attempts == 1,
             false => row.is_applied() && row.attempts == 0,
         };
@@ -187,14 +196,17 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     let both = [ID, late::ID];
     let mistake = "the claim is a plain UPDATE of what a SELECT has found, and who completes a row is not asked \
                    whether it is still his";
-    let parts = vec![lock_out(&both, propagation), fence_out(&both, propagation)];
-    vec![
-        composed(&both, "unguarded", mistake, parts),
-        trigger::put(
-            &[ID],
-            "lease-of-a-moment",
-            "the lease is set in milliseconds where seconds were meant",
-            &on_queue(propagation, "BEFORE UPDATE", within_lease(propagation, Duration::from_millis(2))),
-        ),
-    ]
+    let moment = trigger::put(
+        &[ID],
+        "lease-of-a-moment",
+        "the lease is set in milliseconds where seconds were meant",
+        &on_queue(propagation, "BEFORE UPDATE", within_lease(propagation, Duration::from_millis(2))),
+    );
+    // Without a fence that could be taken out the lock is all that there is, and a late runner meets none of it.
+    let unguarded = match (lock_out(&both, propagation), fence_out(&both, propagation)) {
+        (Some(lock), Some(fence)) => Some(composed(&both, "unguarded", mistake, vec![lock, fence])),
+        (Some(lock), None) => Some(composed(&[ID], "unguarded", mistake, vec![lock])),
+        (None, _) => None,
+    };
+    unguarded.into_iter().chain([moment]).collect()
 }

@@ -1,16 +1,19 @@
 //! `propagation.fairness`: who floods the table does not keep others from their turn.
 
+use super::cause::on_queue;
 use super::desk::{Desk, PATIENCE};
 use super::downstream::{Slow, StandIn, applied};
 use super::guards::reworded;
 use super::queue::{New, Row, Subject, sketch};
+use crate::sabotage::trigger;
+use crate::sql::ident;
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
-use sabot_target::{Lane, Target};
+use sabot_target::{Lane, Propagation, Target};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-const ID: &str = "propagation.fairness";
+pub(super) const ID: &str = "propagation.fairness";
 
 /// Teams of the flood that were due before the one that is watched, and after it; and how many more rows the last of
 /// them has.
@@ -108,8 +111,19 @@ fn judge_place(
 }
 
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
-    let marks = &target.propagation.marks;
+    let (propagation, marks) = (&target.propagation, &target.propagation.marks);
     let mistake = "the newest first: what has just been bought is what somebody waits for";
     let newest = (marks.claim.as_str(), marks.order.as_str(), format!("{} DESC", marks.order));
-    vec![reworded(&[ID], "newest-first", mistake, &target.propagation, newest)]
+    let newest = reworded(&[ID], "newest-first", mistake, propagation, newest);
+    vec![newest.unwrap_or_else(|| mirrored(propagation))]
+}
+
+/// Where the claim's order can't be reached: the longer a row has been due, the shorter.
+fn mirrored(propagation: &Propagation) -> Sabotage<Lane> {
+    let due = ident(&propagation.queue.next_attempt_at);
+    let body = format!(
+        "IF NEW.{due} < now() THEN NEW.{due} := now() - interval '2 min' + (now() - NEW.{due}); END IF;"
+    );
+    let mistake = "what is due is sorted by how long it may still wait, with the sign turned";
+    trigger::put(&[ID], "newest-first", mistake, &on_queue(propagation, "BEFORE INSERT", body))
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::time::Instant;
 
-const ID: &str = "propagation.idempotency-key";
+pub(super) const ID: &str = "propagation.idempotency-key";
 
 /// How many propagations there are, and how often each fails before it is applied.
 const PROPAGATIONS: usize = 3;

@@ -6,11 +6,13 @@ use super::cause::{on_queue, runner_with};
 use super::desk::{Desk, PATIENCE};
 use super::downstream::{StandIn, applied, unavailable};
 use super::guards::{fence_out, within_lease};
+use super::parts::unseen;
 use super::queue::{Entry, Row, Subject, sketch};
 use crate::sabotage::composed::composed;
 use crate::sabotage::trigger;
 use asleep::{fall_asleep, hold_answers, next, warm_up};
 use sabot_engine::{CannotTell, Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
+use sabot_target::propagation::Runner;
 use sabot_target::{Instance, Lane, Overrides, Propagation, Target};
 use sabot_wire::http;
 use std::collections::BTreeMap;
@@ -48,7 +50,21 @@ const WINDOW: Duration = Duration::from_millis(1_500);
 /// Settings of the other runner.
 fn patient(propagation: &Propagation) -> Overrides {
     let env = &propagation.runner.env;
-    vec![(env.dispatch_limit.clone(), OTHERS.0.to_owned()), (env.lease.clone(), OTHERS.1.to_owned())]
+    let all = [(env.dispatch_limit.clone(), OTHERS.0), (env.lease.clone(), OTHERS.1)];
+    all.into_iter()
+        .filter(|(name, _)| !name.is_empty())
+        .map(|(name, value)| (name, value.to_owned()))
+        .collect()
+}
+
+/// Whether a runner's dispatch limit is long enough for the other runner as it is.
+pub(super) fn limit_lasts(runner: &Runner) -> bool {
+    runner.dispatch_limit >= Duration::from_secs(2)
+}
+
+/// Whether a runner's lease is.
+pub(super) fn lease_lasts(runner: &Runner) -> bool {
+    runner.lease >= Duration::from_secs(4)
 }
 
 /// A row, and what the other runner does with it while the first is paused.
@@ -56,6 +72,8 @@ struct Own {
     id: i64,
     subject: Subject,
     what: What,
+    /// Whether the first has claimed it.
+    taken: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,25 +114,38 @@ async fn play(cx: &Cx<'_, Lane>, desk: &Desk<'_>) -> Judgement {
     warm_up(desk).await?;
     let asleep = fall_asleep(desk).await?;
     let _punctual = punctual(desk, &other, &asleep.own)?;
+    for (what, not_so) in [
+        (What::Kept, "a row that another holds"),
+        (What::Undispatched, "a row that was claimed and not dispatched"),
+    ] {
+        if !asleep.own.iter().any(|own| own.what == what && own.taken) {
+            unseen(cx, not_so, "gives the runner too few dispatches at once, or too small a claim");
+        }
+    }
     let kept = asleep.own.iter().find(|own| own.what == What::Kept);
-    let kept = kept.map(|own| path(desk, &own.subject)).unwrap_or_default();
-    let (rule, mut answers) = hold_answers(desk, &other, http::Match::path(kept))?;
+    let kept = kept.map(|own| hold_answers(desk, &other, http::Match::path(path(desk, &own.subject))));
+    let mut kept = kept.transpose()?;
     halted.go_on().await;
-    let kept_call = next(&mut answers).await?;
+    let kept_call = match &mut kept {
+        Some((_, answers)) => Some(next(answers).await?),
+        None => None,
+    };
     let since = Instant::now();
     let before = settled(desk, &asleep.own).await?;
     let own = asleep.wake(desk).await?;
     let after = Picture::of(desk, &own).await?;
     let took = since.elapsed();
     cx.fact("between the two looks", format!("{} ms", took.as_millis()));
-    let in_time = took < WINDOW;
+    let in_time = took < WINDOW || kept.is_none();
     cx.examined(own.len());
     if in_time {
         own.iter().for_each(|own| judge_row(cx, desk, own, (&before, &after)));
     }
     judge_calls(cx, desk, &late, &own);
     drop(kept_call);
-    rule.remove();
+    if let Some((rule, _)) = kept {
+        rule.remove();
+    }
     if !in_time {
         return Err(CannotTell::new("the machine was too slow to tell one runner's writes from the other's"));
     }
@@ -148,7 +179,7 @@ async fn settled(desk: &Desk<'_>, own: &[Own]) -> Judgement<Picture> {
         let row = picture.rows.get(id);
         let as_meant = row.is_some_and(|row| match what {
             What::Failed => row.is_waiting(),
-            What::Kept => row.held && row.lost_leases > 0,
+            What::Kept => row.held && row.lost_leases.is_none_or(|lost| lost > 0),
             What::Applied | What::Undispatched => row.is_applied(),
         });
         if !as_meant {
@@ -221,5 +252,10 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
         mistake,
         &on_queue(propagation, "BEFORE UPDATE", within_lease(propagation, runner.lease)),
     );
-    vec![fence_out(&[ID], propagation), composed(&[ID], "dispatched-too-late", mistake, vec![reckons, has])]
+    // Only what is claimed ahead can be dispatched too late.
+    let ahead = runner.batch > runner.concurrency;
+    let late = reckons
+        .filter(|_| ahead)
+        .map(|reckons| composed(&[ID], "dispatched-too-late", mistake, vec![reckons, has]));
+    [fence_out(&[ID], propagation), late].into_iter().flatten().collect()
 }

@@ -17,8 +17,11 @@ impl Lock {
         let queue = &desk.propagation.queue;
         let client = connect(desk.lane).await?;
         let pid: i32 = client.query_one("SELECT pg_backend_pid()", &[]).await?.try_get(0)?;
-        let lock =
-            format!("SELECT FROM {} WHERE {} = ANY ($1) FOR UPDATE", ident(&queue.table), ident(&queue.id));
+        let lock = format!(
+            "SELECT FROM {} WHERE {} = ANY ($1::bigint[]) FOR UPDATE",
+            ident(&queue.table),
+            ident(&queue.id)
+        );
         client.batch_execute("BEGIN").await.context("opening a transaction")?;
         client.execute(&lock, &[&ids]).await.context("locking propagations")?;
         Ok(Self { client, pid })

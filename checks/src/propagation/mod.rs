@@ -16,6 +16,7 @@ pub(crate) mod kinds;
 mod late;
 mod lock;
 mod outage;
+mod parts;
 mod poison;
 mod polling;
 pub(crate) mod queue;
@@ -32,6 +33,8 @@ mod unknown_kind;
 
 use sabot_engine::{Check, Sabotage};
 use sabot_target::{Lane, Target};
+
+pub(crate) use parts::{lacks, leaves_out};
 
 /// A kind that nobody handles.
 const UNHEARD_OF: &str = "sabot_unheard_of";
@@ -60,8 +63,9 @@ pub(crate) fn checks() -> Vec<Check<Lane>> {
     ]
 }
 
+/// Those that can be put on `target`.
 pub(crate) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
-    [
+    let all = [
         atomic::sabotages(target),
         schedule::sabotages(target),
         dead_letter::sabotages(target),
@@ -81,6 +85,6 @@ pub(crate) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
         rolling_upgrade::sabotages(target),
         polling::sabotages(target),
         fairness::sabotages(target),
-    ]
-    .concat()
+    ];
+    all.concat().into_iter().filter_map(|sabotage| parts::put_on(sabotage, target)).collect()
 }

@@ -7,6 +7,7 @@ mod sabotages;
 
 use super::desk::{Desk, PATIENCE};
 use super::downstream::StandIn;
+use super::parts::{BY_STATUS, unseen};
 use super::queue::{Row, Subject, sketch};
 use crate::soak;
 use downstream::Stage;
@@ -58,6 +59,9 @@ struct Met {
 
 async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let desk = Desk::open(cx.lane()).await?;
+    if !desk.propagation.downstream.says_outcome() {
+        unseen(cx, "answers that are wrong in their body", BY_STATUS);
+    }
     let (begun, mut rounds, mut met_database, mut failed) = (Instant::now(), 0_u32, 0, 0);
     loop {
         let stage = Stage::open(&desk)?;
@@ -85,7 +89,12 @@ fn waits(desk: &Desk<'_>, row: &Row, attempts: i32) -> bool {
     let schedule = &desk.propagation.runner.schedule;
     let promised = schedule.get(place.min(schedule.len().saturating_sub(1))).copied().unwrap_or_default();
     let exact = row.step().is_some_and(|step| (step - promised.as_secs_f64()).abs() <= EXACT);
-    row.is_waiting() && row.attempts == attempts && exact && row.last_error.is_some()
+    row.is_waiting() && row.attempts == attempts && exact && tells_why(desk, row)
+}
+
+/// Whether a row holds its error, where there is a place for it.
+fn tells_why(desk: &Desk<'_>, row: &Row) -> bool {
+    row.last_error.is_some() || desk.propagation.queue.last_error.is_empty()
 }
 
 /// What the database's outages hit is applied, or, where its dispatch itself failed for want of the database, waits by

@@ -3,18 +3,19 @@
 use super::cause::{called_with, has_failed, on_calls_by, on_queue};
 use super::desk::{Desk, PATIENCE};
 use super::downstream::{Call, StandIn, applied};
+use super::parts::{BY_STATUS, unseen};
 use super::queue::{Row, sketch};
 use crate::sabotage::trigger;
 use crate::sql::ident;
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_target::propagation::Downstream;
-use sabot_target::{Lane, Target};
+use sabot_target::{Lane, Propagation, Target};
 use sabot_wire::http::{Cut, Match, Response, Rule};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-const ID: &str = "propagation.poison";
+pub(super) const ID: &str = "propagation.poison";
 
 /// How many others there are.
 const OTHERS: usize = 20;
@@ -53,11 +54,33 @@ enum Wrong {
     Hangs,
 }
 
-fn wrongs(downstream: &Downstream) -> Vec<(&'static str, Wrong)> {
-    let answer = |status: u16, body: String| Wrong::Answer(Response::json(body).with_status(status));
+/// What can be wrong with a row of `propagation`.
+fn wrongs(propagation: &Propagation) -> Vec<(&'static str, Wrong)> {
+    let downstream = &propagation.downstream;
+    let mut wrongs = vec![
+        ("a redirect", Wrong::Answer(Response::status(302).header("location", "/"))),
+        ("an error of the caller", answer(400, "{}".into())),
+        ("an error of the downstream", answer(500, "{}".into())),
+        ("half an answer", Wrong::Cut),
+        ("no answer at all", Wrong::Hangs),
+    ];
+    if downstream.says_outcome() {
+        wrongs.extend(wrong_bodies(downstream));
+    }
+    if unreadable(propagation).is_some() {
+        wrongs.push(("a payload that cannot be read", Wrong::Payload));
+    }
+    wrongs
+}
+
+fn answer(status: u16, body: String) -> Wrong {
+    Wrong::Answer(Response::json(body).with_status(status))
+}
+
+/// Answers with a good status that do not say that it was done.
+fn wrong_bodies(downstream: &Downstream) -> Vec<(&'static str, Wrong)> {
     let other = format!(r#"{{"{}":["{}"]}}"#, downstream.outcome, downstream.applied);
     vec![
-        ("a payload that cannot be read", Wrong::Payload),
         ("an answer that is no JSON", answer(200, "<html>all is well</html>".into())),
         ("an answer of the wrong shape", answer(200, other)),
         (
@@ -67,18 +90,19 @@ fn wrongs(downstream: &Downstream) -> Vec<(&'static str, Wrong)> {
         ("an empty answer", answer(200, String::new())),
         ("an answer without end", answer(200, " ".repeat(HUGE))),
         ("no content", Wrong::Answer(Response::status(204))),
-        ("a redirect", Wrong::Answer(Response::status(302).header("location", "/"))),
-        ("an error of the caller", answer(400, "{}".into())),
-        ("an error of the downstream", answer(500, "{}".into())),
-        ("half an answer", Wrong::Cut),
-        ("no answer at all", Wrong::Hangs),
     ]
+}
+
+/// A payload that the handler of the first kind cannot read, where it reads any.
+pub(super) fn unreadable(propagation: &Propagation) -> Option<&str> {
+    let unreadable = propagation.kinds.first().map_or("", |kind| kind.unreadable.as_str());
+    (!unreadable.is_empty() && !propagation.queue.payload.is_empty()).then_some(unreadable)
 }
 
 async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let desk = Desk::open(cx.lane()).await?;
     let downstream = desk.propagation.downstream.clone();
-    let wrongs = wrongs(&downstream);
+    let wrongs = wrongs(desk.propagation);
     let bad = desk.subjects(wrongs.len()).await?;
     let good = desk.subjects(OTHERS).await?;
     let wire = desk.worker()?.http(&desk.propagation.runner.downstream_wire)?;
@@ -116,6 +140,12 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
             cx.find(finding.evidence(desk.last_lines()));
         }
     }
+    if !desk.propagation.downstream.says_outcome() {
+        unseen(cx, "answers that are wrong in their body", BY_STATUS);
+    }
+    if unreadable(desk.propagation).is_none() {
+        unseen(cx, "a payload that cannot be read", "says of none that the runner cannot read it");
+    }
     cx.fact("bad rows", bad.len());
     cx.fact("others behind them", good.len());
     desk.clear().await
@@ -141,45 +171,51 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     let before_update = |name: &str, mistake: &str, body: String| {
         trigger::put(&[ID], name, mistake, &on_queue(propagation, "BEFORE UPDATE", body))
     };
-    let unreadable = propagation.kinds.first().map_or("", |kind| kind.unreadable.as_str());
-    let downstream = propagation.downstream.clone();
-    vec![
-        before_update(
-            "aborts-the-batch",
-            "one row in error rolls back the batch that it is in, and everything behind it stays",
-            format!(
-                "IF NEW.{applied_at} IS NOT NULL AND OLD.{applied_at} IS NULL AND EXISTS (SELECT FROM {} AS bad \
+    let mut sabotages = vec![before_update(
+        "aborts-the-batch",
+        "one row in error rolls back the batch that it is in, and everything behind it stays",
+        format!(
+            "IF NEW.{applied_at} IS NOT NULL AND OLD.{applied_at} IS NULL AND EXISTS (SELECT FROM {} AS bad \
                  WHERE bad.{id} < NEW.{id} AND bad.{attempts} > 0 AND bad.{applied_at} IS NULL AND bad.{failed_at} IS NULL) \
                  THEN RAISE EXCEPTION 'a row before it is in error'; END IF;",
-                ident(&queue.table)
-            ),
+            ident(&queue.table)
         ),
-        before_update(
+    )];
+    if let Some(unreadable) = unreadable(propagation) {
+        sabotages.push(before_update(
             "put-back",
             "what cannot be read is put back as it was, since nothing was attempted",
             format!(
-                "IF NEW.{} = {}::jsonb AND {} THEN NEW.{attempts} := OLD.{attempts}; END IF;",
+                "IF NEW.{}::jsonb = {}::jsonb AND {} THEN NEW.{attempts} := OLD.{attempts}; END IF;",
                 ident(&queue.payload),
                 crate::sql::literal(unreadable),
                 has_failed(propagation)
             ),
-        ),
-        on_calls_by(
-            &[ID],
-            "garbage-is-success",
-            "any answer with a good status counts as done, whatever it says",
-            propagation,
-            called_with(|_| Response::json("<html>")),
-            move |calls| {
-                let downstream = downstream.clone();
-                Rule::on(calls).rewrite_response(move |response| {
-                    let says = serde_json::from_slice::<Value>(&response.body).ok();
-                    let says = says.as_ref().and_then(|says| says.get(&downstream.outcome)?.as_str());
-                    if response.status == 200 && says.is_none() {
-                        response.body = applied(&downstream).body;
-                    }
-                })
-            },
-        ),
-    ]
+        ));
+    }
+    if propagation.downstream.says_outcome() {
+        sabotages.push(garbage_is_success(propagation));
+    }
+    sabotages
+}
+
+fn garbage_is_success(propagation: &Propagation) -> Sabotage<Lane> {
+    let downstream = propagation.downstream.clone();
+    on_calls_by(
+        &[ID],
+        "garbage-is-success",
+        "any answer with a good status counts as done, whatever it says",
+        propagation,
+        called_with(|_| Response::json("<html>")),
+        move |calls| {
+            let downstream = downstream.clone();
+            Rule::on(calls).rewrite_response(move |response| {
+                let says = serde_json::from_slice::<Value>(&response.body).ok();
+                let says = says.as_ref().and_then(|says| says.get(&downstream.outcome)?.as_str());
+                if response.status == 200 && says.is_none() {
+                    response.body = applied(&downstream).body;
+                }
+            })
+        },
+    )
 }

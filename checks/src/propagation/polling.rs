@@ -2,17 +2,19 @@
 
 use super::desk::{Desk, PATIENCE};
 use super::downstream::{StandIn, applied};
+use super::parts::{is_there, unseen};
 use super::queue::{Row, Subject, sketch};
 use crate::sabotage::{schema, setting};
 use crate::sql::{ident, literal};
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
+use sabot_target::propagation::Part;
 use sabot_target::{Instance, Lane, Overrides, Propagation, SchemaLever, Target};
 use sabot_wire::hold::Hold;
 use sabot_wire::pg::{ErrorResponse, Execution, HoldAt, Match, Rule, RuleHandle};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
-const ID: &str = "propagation.polling";
+pub(super) const ID: &str = "propagation.polling";
 
 /// Rows that are made due by hand.
 const ROWS: usize = 3;
@@ -54,7 +56,13 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let downstream = desk.propagation.downstream.clone();
     let mut stand_in = StandIn::answering(&desk, move |_| applied(&downstream))?;
     by_hand(cx, &desk, &stand_in).await?;
-    if !cx.is_red() {
+    let woken_by = "what is enqueued wakes a runner that hardly polls";
+    let rings = is_there(cx, Part::Bell, woken_by);
+    let polls = !desk.propagation.runner.env.poll.is_empty();
+    if rings && !polls {
+        unseen(cx, woken_by, "names no setting for the polling period");
+    }
+    if rings && polls && !cx.is_red() {
         woken(cx, &desk, &mut stand_in).await?;
     }
     desk.clear().await
@@ -73,7 +81,8 @@ type Looks = Hold<Execution, ErrorResponse>;
 async fn by_hand(cx: &Cx<'_, Lane>, desk: &Desk<'_>, stand_in: &StandIn<'_>) -> Judgement {
     let limit = desk.propagation.runner.poll + TOLERANCE;
     let subjects = desk.subjects(ROWS).await?;
-    let hour = Duration::from_secs(60 * 60);
+    // Longer than any lease.
+    let hour = Duration::from_secs(60 * 60).max(desk.propagation.runner.default_lease * 2);
     let new: Vec<_> =
         subjects.iter().map(|subject| Ok(desk.due(subject)?.due_in(hour))).collect::<Judgement<_>>()?;
     let ids = desk.insert(&new).await?;
@@ -157,13 +166,29 @@ fn dispatched_within(
 /// Settings of a runner that hardly polls.
 fn seldom(propagation: &Propagation) -> Overrides {
     let env = &propagation.runner.env;
-    vec![(env.poll.clone(), SELDOM.0.to_owned()), (env.stale_after.clone(), SELDOM.1.to_owned())]
+    let seldom = [(env.poll.clone(), SELDOM.0.to_owned()), (env.stale_after.clone(), SELDOM.1.to_owned())];
+    seldom.into_iter().filter(|(name, _)| !name.is_empty()).collect()
 }
 
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     let propagation = &target.propagation;
+    let mut sabotages = Vec::new();
+    if propagation.has(Part::Bell) && !propagation.queue.ring.is_empty() {
+        let mistake = "triggers are switched off for a load of old data, and not on again";
+        sabotages.push(schema::changed(&[ID], "mute", mistake, &mute(propagation)));
+    }
+    if !propagation.runner.env.poll.is_empty() {
+        let mistake = "since there are notifications, polling is stretched to half a minute";
+        let seldom = vec![(propagation.runner.service.clone(), seldom(propagation))];
+        sabotages.push(setting::turned(&[ID], "polls-seldom", mistake, seldom));
+    }
+    sabotages
+}
+
+/// No enqueue notifies anybody.
+fn mute(propagation: &Propagation) -> SchemaLever {
     let (table, ring) = (ident(&propagation.queue.table), &propagation.queue.ring);
-    let mute = SchemaLever {
+    SchemaLever {
         database: propagation.database.clone(),
         change: format!("ALTER TABLE {table} DISABLE TRIGGER {}", ident(ring)),
         look: format!(
@@ -171,19 +196,5 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
             literal(ring)
         ),
         undo: format!("ALTER TABLE {table} ENABLE TRIGGER {}", ident(ring)),
-    };
-    vec![
-        schema::changed(
-            &[ID],
-            "mute",
-            "triggers are switched off for a load of old data, and not on again",
-            &mute,
-        ),
-        setting::turned(
-            &[ID],
-            "polls-seldom",
-            "since there are notifications, polling is stretched to half a minute",
-            vec![(propagation.runner.service.clone(), seldom(propagation))],
-        ),
-    ]
+    }
 }

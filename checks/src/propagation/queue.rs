@@ -84,7 +84,8 @@ pub(crate) struct Row {
     pub(crate) failed_at: Option<i64>,
     /// Whether somebody's lease on it lives.
     pub(crate) held: bool,
-    pub(crate) lost_leases: i32,
+    /// None where nobody counts them.
+    pub(crate) lost_leases: Option<i32>,
     /// Every column, as text.
     pub(crate) whole: String,
 }
@@ -103,6 +104,11 @@ impl Row {
     /// Whether it is neither applied nor dead, nobody holds it, and it has been attempted.
     pub(crate) const fn is_waiting(&self) -> bool {
         !self.is_applied() && !self.is_dead() && !self.held && self.last_attempt_at.is_some()
+    }
+
+    /// Whether it is neither applied nor dead, and hidden from whoever looks for work at `now`.
+    pub(crate) const fn is_hidden(&self, now: i64) -> bool {
+        !self.is_applied() && !self.is_dead() && self.next_attempt_at > now
     }
 
     /// How long after the last attempt the next one is; below zero where it is before it.
@@ -156,7 +162,7 @@ mod tests {
             applied_at: None,
             failed_at: None,
             held: false,
-            lost_leases: 0,
+            lost_leases: Some(0),
             whole: String::new(),
         }
     }

@@ -3,19 +3,21 @@
 use super::cause::{has_failed, on_letters, on_queue, on_trail, secrets};
 use super::desk::{Desk, PATIENCE};
 use super::downstream::{Call, StandIn, skipped};
+use super::parts::is_there;
+use super::poison::unreadable;
 use super::queue::{New, Subject, sketch};
 use crate::leak::Canaries;
 use crate::sabotage::schema;
 use crate::sql::{ident, literal};
 use reqwest::Method;
 use sabot_engine::{CannotTell, Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
-use sabot_target::propagation::Downstream;
+use sabot_target::propagation::Part;
 use sabot_target::{Lane, Propagation, Target};
 use sabot_wire::http::Response;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-const ID: &str = "propagation.redaction";
+pub(super) const ID: &str = "propagation.redaction";
 
 /// By how many places a run of credentials is shifted, so that a cut somewhere falls within one.
 const SHIFTS: usize = 4;
@@ -48,22 +50,40 @@ struct Way {
     answer: Option<Response>,
 }
 
-fn ways(downstream: &Downstream, secrets: &[String], limit: usize) -> Vec<Way> {
+/// How long an error is where the target promises no limit.
+const UNLIMITED: usize = 1000;
+
+fn ways(propagation: &Propagation, secrets: &[String]) -> Vec<Way> {
+    let (downstream, queue) = (&propagation.downstream, &propagation.queue);
+    let limit = if queue.error_limit == 0 { UNLIMITED } else { queue.error_limit };
     let all = secrets.join(" ");
+    // Where an answer gives no reason, the body of an error is what is kept.
+    let reason = |text: &str| match downstream.says_outcome() {
+        true => skipped(downstream, text),
+        false => Response::status(500).body(text.to_owned()),
+    };
     let by_answer =
         |what: &str, answer: Response| Way { what: what.to_owned(), payload: None, answer: Some(answer) };
     let mut ways = vec![
         by_answer("an error's body", Response::status(500).body(all.clone())),
         by_answer("an error's header", Response::status(401).header("www-authenticate", all.clone())),
-        by_answer("an answer that is no JSON", Response::json(all.clone())),
-        by_answer("a reason", skipped(downstream, &all)),
-        Way { what: "a payload".into(), payload: Some(Value::from(all).to_string()), answer: None },
+        by_answer("a reason", reason(&all)),
     ];
+    if downstream.says_outcome() {
+        ways.push(by_answer("an answer that is no JSON", Response::json(all.clone())));
+    }
+    if unreadable(propagation).is_some() {
+        ways.push(Way {
+            what: "a payload".into(),
+            payload: Some(Value::from(all).to_string()),
+            answer: None,
+        });
+    }
     for secret in secrets {
         for shift in 0..SHIFTS {
             let before = "x".repeat(shift * secret.len() / SHIFTS);
             let run = format!("{before}{}", format!("{secret} ").repeat(limit * 2 / secret.len().max(1)));
-            ways.push(by_answer("a reason that is cut", skipped(downstream, &run)));
+            ways.push(by_answer("a reason that is cut", reason(&run)));
         }
     }
     ways
@@ -76,7 +96,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
         return Err(CannotTell::new("the runner's service is started without a credential"));
     }
     let downstream = &desk.propagation.downstream;
-    let ways = ways(downstream, &secrets, desk.propagation.queue.error_limit);
+    let ways = ways(desk.propagation, &secrets);
     let subjects = desk.subjects(ways.len()).await?;
     let answers: BTreeMap<_, _> = ways
         .iter()
@@ -98,6 +118,8 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let canaries = Canaries::new(&secrets, &[]);
     judge_rows(cx, &desk, &ways, &ids, &canaries).await?;
     drop(stand_in);
+    is_there(cx, Part::Trail, "the audit rows");
+    is_there(cx, Part::DeadLetters, "the dead letters as they are shown");
     cx.fact("credentials", secrets.len());
     cx.fact("errors with a credential", ways.len());
     desk.clear().await
@@ -123,11 +145,11 @@ async fn judge_rows(
         };
         let error = row.last_error.as_deref().unwrap_or_default();
         let length = error.chars().count();
-        if length == 0 || length > limit {
+        if length == 0 || limit > 0 && length > limit {
             let what = format!("the last error, a credential in {}: its length", way.what);
-            cx.find(Finding::new(what, format!("1 to {limit} characters"), length.to_string()));
+            let expected = if limit > 0 { format!("1 to {limit} characters") } else { "one or more".into() };
+            cx.find(Finding::new(what, expected, length.to_string()));
         }
-        let letter = desk.letters(Method::GET, &letters.path_of(*id)).await?;
         let written: String = trail
             .get(id)
             .into_iter()
@@ -135,7 +157,12 @@ async fn judge_rows(
             .map(|entry| format!("{} {}\n", entry.summary, entry.payload))
             .collect();
         // The payload is the target's own, and is kept as it is.
-        let letter = without(&letter.body, way);
+        let letter = if desk.propagation.has(Part::DeadLetters) {
+            let letter = desk.letters(Method::GET, &letters.path_of(*id)).await?;
+            without(&letter.body, way)
+        } else {
+            String::new()
+        };
         for (place, text) in
             [("the last error", error), ("the audit rows", &written), ("the dead letter", &letter)]
         {
@@ -169,39 +196,50 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
             "the error is cut first and redacted second: half a credential is not recognised",
             |error, secret| format!("left({error}, 900) || left({secret}, length({secret}) - 2)"),
         ),
-        on_error(propagation, "uncut", "the error is redacted and never cut", move |error, _| {
-            format!("rpad({error}, {}, '.')", limit + 1)
-        }),
         on_error(propagation, "nothing-left", "the redactor is so eager that it leaves nothing", |_, _| {
             "''".into()
         }),
-        on_letters(
-            &[ID],
-            "shown-with-credential",
-            "the list shows, for those who debug, how the downstream was called",
-            propagation,
-            |letters, secret, body| {
-                // Of a list it is shown beside, of one in its error.
-                body.insert(letters.error.clone(), format!("Authorization: {secret}").into());
-            },
-        ),
     ];
-    let (of, audit) = (target.clone(), &target.delivery.audit);
+    if limit > 0 {
+        let mistake = "the error is redacted and never cut";
+        let uncut = on_error(propagation, "uncut", mistake, move |error, _| {
+            format!("rpad({error}, {}, '.')", limit + 1)
+        });
+        sabotages.push(uncut);
+    }
+    sabotages.extend(on_letters(
+        &[ID],
+        "shown-with-credential",
+        "the list shows, for those who debug, how the downstream was called",
+        propagation,
+        |letters, secret, body| {
+            // Of a list it is shown beside, of one in its error.
+            body.insert(letters.error.clone(), format!("Authorization: {secret}").into());
+        },
+    ));
+    if propagation.has(Part::Trail) {
+        sabotages.push(written(target));
+    }
+    sabotages
+}
+
+/// The audit row of a death tells what the row itself does not.
+fn written(target: &Target) -> Sabotage<Lane> {
+    let (of, audit, trail) = (target.clone(), target.audit_log(), &target.propagation.trail);
     let (kind, payload) = (ident(&audit.kind), ident(&audit.payload));
-    let death = format!("NEW.{kind} = {}", literal(&propagation.trail.dead_lettered));
-    let field = literal(&propagation.trail.error);
+    let death = format!("NEW.{kind} = {}", literal(&trail.dead_lettered));
+    let field = literal(&trail.error);
     let (name, mistake) = (
         "trail-with-credential",
         "what is stored is redacted, and the audit row is written from what is not",
     );
-    sabotages.push(schema::changed_by(&[ID], name, mistake, move |lane| {
+    schema::changed_by(&[ID], name, mistake, move |lane| {
         let shown = literal(&secret(lane)?);
         let body = format!(
             "IF {death} THEN NEW.{payload} := NEW.{payload} || jsonb_build_object({field}, {shown}); END IF;"
         );
         Ok(on_trail(&of, "BEFORE INSERT", body).lever(name))
-    }));
-    sabotages
+    })
 }
 
 /// Stores another error than the redacted one: an expression on that, and on a credential.
@@ -231,10 +269,11 @@ mod tests {
 
     #[test]
     fn a_cut_anywhere_leaves_a_piece_of_some_credential() {
-        let downstream = Target::embedded().propagation.downstream;
+        let propagation = Target::embedded().propagation;
+        let downstream = &propagation.downstream;
         let secret = "prv_0123456789abcdef0123456789abcdef".to_owned();
         let canaries = Canaries::new(std::slice::from_ref(&secret), &[]);
-        let runs: Vec<_> = ways(&downstream, std::slice::from_ref(&secret), 1000)
+        let runs: Vec<_> = ways(&propagation, std::slice::from_ref(&secret))
             .into_iter()
             .filter(|way| way.what.ends_with("cut"))
             .filter_map(|way| {

@@ -10,7 +10,7 @@ use sabot_engine::{Check, Context as _, Cx, Finding, Judgement, Level, Need, Sab
 use sabot_target::{Lane, Target};
 use std::time::Duration;
 
-const ID: &str = "propagation.rolling-upgrade";
+pub(super) const ID: &str = "propagation.rolling-upgrade";
 
 /// Rows of it.
 const ROWS: usize = 3;
@@ -110,5 +110,5 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     let marks = &target.propagation.marks;
     let mistake = "the claim takes whatever is due, and asks for a handler afterwards";
     let eats = (marks.claim.as_str(), marks.patience.as_str(), "true".to_owned());
-    vec![reworded(&[ID], "eats-new-kinds", mistake, &target.propagation, eats)]
+    reworded(&[ID], "eats-new-kinds", mistake, &target.propagation, eats).into_iter().collect()
 }

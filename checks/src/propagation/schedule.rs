@@ -3,6 +3,7 @@
 use super::cause::{durations, has_failed, on_queue, runner_with};
 use super::desk::{Desk, PATIENCE};
 use super::downstream::{StandIn, unavailable};
+use super::parts::unseen;
 use super::queue::{Row, sketch};
 use crate::held;
 use crate::sabotage::trigger;
@@ -11,7 +12,7 @@ use sabot_engine::{
     Attempt, Check, Cx, Figure, Finding, Judgement, Level, Need, Sabotage, Sharing, Timeline,
 };
 use sabot_target::propagation::Runner;
-use sabot_target::{Instance, Lane, Target};
+use sabot_target::{Instance, Lane, Propagation, Target};
 use sabot_wire::http::{Match, Rule};
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -52,7 +53,10 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     // The one before the last attempt is the last that is followed by a wait.
     steps(cx, &desk, "", &(1..by_default).collect::<Vec<_>>()).await?;
     drop(failing);
-    if !cx.is_red() {
+    if desk.propagation.runner.default_lease.is_zero() {
+        let why = "says that the runner does not start without its settings";
+        unseen(cx, "an instance at its default settings", why);
+    } else if !cx.is_red() {
         let judged = at_defaults(cx, &desk).await;
         // Whatever came of it: nobody after this one finds the shared runner asleep.
         desk.resume().await?;
@@ -163,19 +167,30 @@ async fn at_defaults(cx: &Cx<'_, Lane>, desk: &Desk<'_>) -> Judgement {
         &env.concurrency,
         &env.batch,
     ];
-    let more = (env.max_attempts.clone(), (runner.max_attempts + BEYOND).to_string());
+    let more = vec![(env.max_attempts.clone(), (runner.max_attempts + BEYOND).to_string())];
+    let more = if is_seen_beyond(runner) { more } else { Vec::new() };
     desk.pause().await?;
-    let further =
-        desk.lane.further_without(&runner.service, &left_out.map(String::as_str), &vec![more]).await?;
+    let further = desk.lane.further_without(&runner.service, &left_out.map(String::as_str), &more).await?;
     let mut failing = StandIn::answering(desk, |_| unavailable())?;
     failing.join(&further)?;
     let last = runner.max_attempts;
-    steps(cx, desk, " at the default settings", &[1, last, last + 1, last + BEYOND - 1]).await?;
+    let failures = if is_seen_beyond(runner) {
+        vec![1, last, last + 1, last + BEYOND - 1]
+    } else {
+        unseen(cx, "what follows the last step", "names no setting for max_attempts");
+        (1..last).filter(|failures| [1, last - 1].contains(failures)).collect()
+    };
+    steps(cx, desk, " at the default settings", &failures).await?;
     if !cx.is_red() {
         lease(cx, desk, &further).await?;
     }
     further.stop().await;
     Ok(())
+}
+
+/// Whether more attempts than by default can be allowed, to see what follows the last step.
+fn is_seen_beyond(runner: &Runner) -> bool {
+    !runner.default_lease.is_zero() && !runner.env.max_attempts.is_empty()
 }
 
 /// How long a claim hides its row: read while its call is held.
@@ -210,59 +225,93 @@ async fn lease(cx: &Cx<'_, Lane>, desk: &Desk<'_>, further: &Instance) -> Judgem
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     let propagation = &target.propagation;
     let runner = &propagation.runner;
-    let (schedule, env) = (&runner.schedule, &runner.env);
-    let queue = &propagation.queue;
-    let (next, attempts) = (ident(&queue.next_attempt_at), ident(&queue.attempts));
-    let failed = has_failed(propagation);
+    let endless = runner_with(
+        &[ID],
+        "endless-lease",
+        "the lease is doubled for one slow downstream, and stays so",
+        propagation,
+        (&runner.env.lease, durations(&[runner.default_lease * 2])),
+    );
+    let endless = endless.filter(|_| !runner.default_lease.is_zero());
+    lists(propagation).into_iter().chain(times(propagation)).chain(endless).collect()
+}
+
+/// Another list of steps than the documented one.
+fn lists(propagation: &Propagation) -> Vec<Sabotage<Lane>> {
+    let schedule = &propagation.runner.schedule;
     let scheduled = |name: &str, mistake: &str, schedule: &[Duration]| {
-        runner_with(&[ID], name, mistake, propagation, (&env.schedule, durations(schedule)))
+        runner_with(
+            &[ID],
+            name,
+            mistake,
+            propagation,
+            (&propagation.runner.env.schedule, durations(schedule)),
+        )
     };
-    let on_failure = |name: &str, mistake: &str, body: String| {
-        trigger::put(&[ID], name, mistake, &on_queue(propagation, "BEFORE UPDATE", body))
-    };
-    let first = schedule.first().copied().unwrap_or_default().as_secs();
-    vec![
+    let [first, rest @ ..] = schedule.as_slice() else { return Vec::new() };
+    if rest.is_empty() {
+        return Vec::new();
+    }
+    let lists = [
         scheduled(
             "constant",
             "the backoff is made constant, so that nobody has to wait a day",
-            schedule.get(..1).unwrap_or_default(),
+            std::slice::from_ref(first),
         ),
         scheduled(
             "off-by-one",
             "the schedule is looked up by the number of failures, counted from zero where it counts from one",
-            schedule.get(1..).unwrap_or_default(),
+            rest,
+        ),
+    ];
+    lists.into_iter().flatten().collect()
+}
+
+/// Other times than those of the list.
+fn times(propagation: &Propagation) -> Vec<Sabotage<Lane>> {
+    let (runner, queue) = (&propagation.runner, &propagation.queue);
+    let (next, attempts) = (ident(&queue.next_attempt_at), ident(&queue.attempts));
+    let (schedule, failed) = (&runner.schedule, has_failed(propagation));
+    let on_failure = |name: &str, mistake: &str, body: String| {
+        trigger::put(&[ID], name, mistake, &on_queue(propagation, "BEFORE UPDATE", body))
+    };
+    let last = ident(&queue.last_attempt_at);
+    // Of a row that was never attempted the time before its claim is that of its enqueue.
+    let before = if queue.created_at.is_empty() {
+        "now()".to_owned()
+    } else {
+        format!("OLD.{}", ident(&queue.created_at))
+    };
+    let mut times = vec![
+        on_failure(
+            "jittered",
+            "jitter is added to the backoff, as is good custom elsewhere",
+            format!(
+                "IF {failed} THEN NEW.{next} := now() + (NEW.{next} - now()) * 1.1 + interval '2 s'; END IF;"
+            ),
         ),
         on_failure(
+            "when-claimed",
+            "the last attempt is stamped with the time of the claim before it, which the row still has",
+            format!(
+                "IF {failed} THEN NEW.{last} := COALESCE(OLD.{last}, {before}) - interval '1 s'; \
+                 NEW.{next} := NEW.{last} + (NEW.{next} - now()); END IF;"
+            ),
+        ),
+    ];
+    let first = schedule.first().copied().unwrap_or_default().as_secs();
+    let behind = usize::try_from(runner.max_attempts).unwrap_or(usize::MAX);
+    if is_seen_beyond(runner) || schedule.len() + 1 < behind {
+        times.push(on_failure(
             "starts-over",
             "where the list of steps ends the modulo takes over, and the first step comes again",
             format!(
                 "IF {failed} AND NEW.{attempts} > {} THEN NEW.{next} := now() + interval '{first} s'; END IF;",
                 schedule.len()
             ),
-        ),
-        on_failure(
-            "jittered",
-            "jitter is added to the backoff, as is good custom elsewhere",
-            format!("IF {failed} THEN NEW.{next} := now() + (NEW.{next} - now()) * 1.1; END IF;"),
-        ),
-        on_failure(
-            "when-claimed",
-            "the last attempt is stamped with the time of the claim before it, which the row still has",
-            format!(
-                "IF {failed} THEN NEW.{last} := COALESCE(OLD.{last}, OLD.{created}) - interval '1 s'; \
-                 NEW.{next} := NEW.{last} + (NEW.{next} - now()); END IF;",
-                last = ident(&queue.last_attempt_at),
-                created = ident(&queue.created_at),
-            ),
-        ),
-        runner_with(
-            &[ID],
-            "endless-lease",
-            "the lease is doubled for one slow downstream, and stays so",
-            propagation,
-            (&env.lease, durations(&[runner.default_lease * 2])),
-        ),
-    ]
+        ));
+    }
+    times
 }
 
 #[cfg(test)]
@@ -288,7 +337,7 @@ mod tests {
             applied_at: None,
             failed_at: None,
             held: false,
-            lost_leases: 0,
+            lost_leases: Some(0),
             whole: String::new(),
         };
         let minute = Duration::from_secs(60);

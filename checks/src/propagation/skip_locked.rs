@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::Instant;
 
-const ID: &str = "propagation.skip-locked";
+pub(super) const ID: &str = "propagation.skip-locked";
 
 /// The oldest rows, which are locked, and those behind them.
 const LOCKED: usize = 8;
@@ -131,5 +131,5 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     let marks = &target.propagation.marks;
     let mistake = "two words are lost in a merge, and the claim waits for its turn";
     let waits = (marks.claim.as_str(), marks.skip_locked.as_str(), String::new());
-    vec![reworded(&[ID], "waits-for-locks", mistake, &target.propagation, waits)]
+    reworded(&[ID], "waits-for-locks", mistake, &target.propagation, waits).into_iter().collect()
 }

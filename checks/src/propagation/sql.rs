@@ -7,29 +7,19 @@ use sabot_target::Propagation;
 use sabot_target::delivery::AuditLog;
 use sabot_target::propagation::{DeclaredKinds, Trail};
 use std::collections::BTreeMap;
+use std::time::Duration;
 use tokio_postgres::{Client, Error};
 
 /// Enqueues `new` in one statement, and so in one transaction; their ids, in their order.
 pub(crate) async fn insert(client: &Client, propagation: &Propagation, new: &[New]) -> Judgement<Vec<i64>> {
     let queue = &propagation.queue;
-    let cast = cast(propagation);
-    let columns = [
-        &queue.kind,
-        &queue.team_id,
-        &queue.target_tier,
-        &queue.payload,
-        &queue.attempts,
-        &queue.next_attempt_at,
-    ]
-    .map(|column| ident(column));
+    let (columns, values) = filled(propagation);
     let insert = format!(
-        "INSERT INTO {} ({}) SELECT own.kind{cast}, own.team, own.tier, own.payload::jsonb, own.attempts, \
-             now() - make_interval(secs => own.due_for) \
+        "INSERT INTO {} ({columns}) SELECT {values} \
          FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::integer[], $6::float8[]) \
              WITH ORDINALITY AS own (kind, team, tier, payload, attempts, due_for, place) \
-         ORDER BY own.place RETURNING {}",
+         ORDER BY own.place RETURNING {}::bigint",
         ident(&queue.table),
-        columns.join(", "),
         ident(&queue.id),
     );
     let kinds: Vec<_> = new.iter().map(|new| new.kind.as_str()).collect();
@@ -42,6 +32,25 @@ pub(crate) async fn insert(client: &Client, propagation: &Propagation, new: &[Ne
     let rows = client.query(&insert, &[&kinds, &teams, &tiers, &payloads, &attempts, &due_for]).await;
     let rows = rows.context("enqueuing propagations")?;
     Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+}
+
+/// The columns that an insert fills, and with what: of those of the description those that there are.
+fn filled(propagation: &Propagation) -> (String, String) {
+    let queue = &propagation.queue;
+    let kind = format!("own.kind{}", cast(propagation));
+    let own = [
+        (&queue.kind, kind.as_str()),
+        (&queue.team_id, "own.team"),
+        (&queue.target_tier, "own.tier"),
+        (&queue.payload, "own.payload::jsonb"),
+        (&queue.attempts, "own.attempts"),
+        (&queue.next_attempt_at, "now() - make_interval(secs => own.due_for)"),
+    ];
+    let own = own.into_iter().filter(|(column, _)| !column.is_empty());
+    let further = queue.further.iter().map(|(column, value)| (column, value.as_str()));
+    let (columns, values): (Vec<_>, Vec<_>) =
+        own.chain(further).map(|(column, value)| (ident(column), value)).unzip();
+    (columns.join(", "), values.join(", "))
 }
 
 /// What makes a text a kind.
@@ -79,20 +88,18 @@ async fn read(
     let queue = &propagation.queue;
     let time = |column: &str| micros(&ident(column));
     let select = format!(
-        "SELECT {id}, {kind}::text, {attempts}, {next}, {last}, {error}, {applied}, {failed}, \
-             {lease} IS NOT NULL AND {due} > now(), {lost}, to_jsonb(queue)::text \
-         FROM {table} AS queue WHERE {by} = ANY ($1)",
+        "SELECT {id}::bigint, {kind}::text, {attempts}::integer, {next}, {last}, {error}, {applied}, {failed}, {held}, \
+             {lost}, to_jsonb(queue)::text FROM {table} AS queue WHERE {by} = ANY ($1::bigint[])",
         id = ident(&queue.id),
         kind = ident(&queue.kind),
         attempts = ident(&queue.attempts),
         next = time(&queue.next_attempt_at),
         last = time(&queue.last_attempt_at),
-        error = ident(&queue.last_error),
+        error = column(&queue.last_error, "text"),
         applied = time(&queue.applied_at),
         failed = time(&queue.failed_at),
-        lease = ident(&queue.lease),
-        due = ident(&queue.next_attempt_at),
-        lost = ident(&queue.lost_leases),
+        held = held(propagation),
+        lost = column(&queue.lost_leases, "integer"),
         table = ident(&queue.table),
         by = ident(by),
     );
@@ -115,11 +122,52 @@ async fn read(
     rows.iter().map(row).collect::<Result<_, _>>().context("reading propagations")
 }
 
+/// A column that there may not be, as one of this type.
+fn column(name: &str, kind: &str) -> String {
+    if name.is_empty() { format!("NULL::{kind}") } else { format!("{}::{kind}", ident(name)) }
+}
+
+/// The longest for which an instance that a check has started claims a row, where its settings say so.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// Whether somebody's lease on a row lives, as a condition. Where no column says so, one that is due within a lease is
+/// taken for held: every wait after a failure is longer.
+fn held(propagation: &Propagation) -> String {
+    let (queue, runner) = (&propagation.queue, &propagation.runner);
+    let due = ident(&queue.next_attempt_at);
+    if !queue.lease.is_empty() {
+        return format!("({} IS NOT NULL AND {due} > now())", ident(&queue.lease));
+    }
+    let interval = |time: Duration| format!("interval '{} microseconds'", time.as_micros());
+    // What was never attempted does not wait after a failure, so it may be held by whoever runs at other settings.
+    format!(
+        "(COALESCE({applied}, {failed}) IS NULL AND {due} > now() AND {due} <= now() \
+          + CASE WHEN {last} IS NULL THEN {longest} ELSE {lease} END)",
+        applied = ident(&queue.applied_at),
+        failed = ident(&queue.failed_at),
+        last = ident(&queue.last_attempt_at),
+        longest = interval(runner.lease.max(runner.default_lease).max(LONGEST)),
+        lease = interval(runner.lease),
+    )
+}
+
+/// How many of `ids` no transaction has locked.
+pub(crate) async fn unlocked(client: &Client, propagation: &Propagation, ids: &[i64]) -> Judgement<i64> {
+    let queue = &propagation.queue;
+    let select = format!(
+        "SELECT count(*) FROM (SELECT FROM {} WHERE {} = ANY ($1::bigint[]) FOR UPDATE SKIP LOCKED) AS free",
+        ident(&queue.table),
+        ident(&queue.id),
+    );
+    let row = client.query_one(&select, &[&ids]).await.context("asking which propagations are locked")?;
+    Ok(row.try_get(0)?)
+}
+
 /// How many of `ids` nobody has attempted.
 pub(crate) async fn unattempted(client: &Client, propagation: &Propagation, ids: &[i64]) -> Judgement<i64> {
     let queue = &propagation.queue;
     let select = format!(
-        "SELECT count(*) FROM {} WHERE {} = ANY ($1) AND COALESCE({}, {}, {}) IS NULL",
+        "SELECT count(*) FROM {} WHERE {} = ANY ($1::bigint[]) AND COALESCE({}, {}, {}) IS NULL",
         ident(&queue.table),
         ident(&queue.id),
         ident(&queue.last_attempt_at),
@@ -169,11 +217,11 @@ pub(crate) async fn trail(
 pub(crate) async fn move_forward(client: &Client, propagation: &Propagation, ids: &[i64]) -> Judgement<u64> {
     let queue = &propagation.queue;
     let update = format!(
-        "UPDATE {} SET {due} = now() WHERE {} = ANY ($1) AND NOT ({} IS NOT NULL AND {due} > now())",
+        "UPDATE {} SET {} = now() WHERE {} = ANY ($1::bigint[]) AND NOT {}",
         ident(&queue.table),
+        ident(&queue.next_attempt_at),
         ident(&queue.id),
-        ident(&queue.lease),
-        due = ident(&queue.next_attempt_at),
+        held(propagation),
     );
     client.execute(&update, &[&ids]).await.context("moving propagations forward")
 }
@@ -187,7 +235,7 @@ pub(crate) async fn clear(
 ) -> Judgement {
     let queue = &propagation.queue;
     let delete = format!(
-        "DELETE FROM {} WHERE {} = ANY ($1) OR {} = ANY ($2)",
+        "DELETE FROM {} WHERE {} = ANY ($1::bigint[]) OR {} = ANY ($2::bigint[])",
         ident(&queue.table),
         ident(&queue.team_id),
         ident(&queue.id)
@@ -198,3 +246,6 @@ pub(crate) async fn clear(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

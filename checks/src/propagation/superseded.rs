@@ -10,12 +10,11 @@ use crate::sql::ident;
 use sabot_engine::{CannotTell, Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_target::{Lane, Target};
 use sabot_wire::http;
-use sabot_wire::pg::{Match, Pattern, Rule};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::time::timeout;
 
-const ID: &str = "propagation.superseded";
+pub(super) const ID: &str = "propagation.superseded";
 
 /// How often the runner looks for work while an older propagation is in flight.
 const LOOKS: usize = 2;
@@ -160,13 +159,10 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     let propagation = &target.propagation;
     let marks = &propagation.marks;
     let rewritten = |name: &str, mistake: &str, find: &str, replace: String| {
-        let (mark, find) = (marks.supersede.clone(), find.to_owned());
-        on_statements(&[ID], name, mistake, propagation, move || {
-            Rule::on(Match::literal(&mark)).rewrite(Pattern::literal(&find), replace.clone())
-        })
+        on_statements(&[ID], name, mistake, propagation, (&marks.supersede, find, replace))
     };
     let id = ident(&propagation.queue.id);
-    vec![
+    let rewritten = [
         rewritten(
             "never",
             "nobody asks for a newer one: each change is carried out when its time comes",
@@ -185,11 +181,12 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
             &marks.in_flight,
             "false".into(),
         ),
-        trigger::put(
-            &[ID],
-            "ids-that-fall",
-            "ids no longer rise in the order of the changes: they come from several ranges, or are random",
-            &on_queue(propagation, "BEFORE INSERT", format!("NEW.{id} := 1000000000000 - NEW.{id};")),
-        ),
-    ]
+    ];
+    let fall = trigger::put(
+        &[ID],
+        "ids-that-fall",
+        "ids no longer rise in the order of the changes: they come from several ranges, or are random",
+        &on_queue(propagation, "BEFORE INSERT", format!("NEW.{id} := 1000000000000 - NEW.{id};")),
+    );
+    rewritten.into_iter().flatten().chain([fall]).collect()
 }

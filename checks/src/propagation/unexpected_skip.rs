@@ -4,12 +4,13 @@
 use super::cause::{called_with, on_calls_by, on_trail};
 use super::desk::{Desk, PATIENCE};
 use super::downstream::{StandIn, skipped};
+use super::parts::is_there;
 use super::queue::{Row, sketch};
 use crate::sabotage::json;
 use crate::sabotage::trigger;
 use crate::sql::{ident, literal};
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
-use sabot_target::propagation::Downstream;
+use sabot_target::propagation::{Downstream, Part};
 use sabot_target::{Lane, Target};
 use sabot_wire::http::Rule;
 use std::collections::BTreeMap;
@@ -68,6 +69,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
         let kinds = trail.get(id).into_iter().flatten().map(|entry| entry.kind.as_str()).collect();
         judge_one(cx, &desk, (reason, *harmless), rows.get(id), kinds);
     }
+    is_there(cx, Part::Trail, "the audit rows that name an unexpected reason");
     cx.fact("reasons", reasons.len());
     desk.clear().await
 }
@@ -96,21 +98,52 @@ fn judge_one(
         cx.find(Finding::new(subject.clone(), expected, sketch(row)).evidence(desk.last_lines()));
     }
     kinds.sort_unstable();
+    written.retain(|kind| !kind.is_empty());
     written.sort_unstable();
-    if kinds != written {
+    if desk.propagation.has(Part::Trail) && kinds != written {
         let written = written.into_iter().cloned().collect::<Vec<_>>().join(", ");
         cx.find(Finding::new(format!("{subject}: the audit rows"), written, kinds.join(", ")));
     }
 }
 
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
+    let (propagation, downstream) = (&target.propagation, &target.propagation.downstream);
+    let (reason, harmless) = (downstream.reason.clone(), downstream.harmless.clone());
+    if harmless.is_empty() {
+        return Vec::new();
+    }
+    let told = propagation.has(Part::Trail) && !propagation.trail.unexpected_skip.is_empty();
+    let mut sabotages = if told { of_trail(target) } else { Vec::new() };
+    sabotages.push(on_calls_by(
+        &[ID],
+        "in-any-case",
+        "reasons are compared without regard to case, as the other service's documents write them",
+        propagation,
+        called_with(|downstream| skipped(downstream, &known(downstream).to_uppercase())),
+        move |calls| {
+            let reason = reason.clone();
+            Rule::on(calls).rewrite_response(json::change(move |answer| {
+                let lower = answer.get(&reason).and_then(|given| given.as_str()).map(str::to_lowercase);
+                if let Some(lower) = lower {
+                    answer.insert(reason.clone(), lower.into());
+                }
+            }))
+        },
+    ));
+    sabotages.push(none_is_harmless(target, harmless));
+    sabotages
+}
+
+/// Those by which an audit row tells of an unexpected skip.
+fn of_trail(target: &Target) -> Vec<Sabotage<Lane>> {
     let propagation = &target.propagation;
-    let (queue, audit, downstream) = (&propagation.queue, &target.delivery.audit, &propagation.downstream);
+    let (queue, audit) = (&propagation.queue, target.audit_log());
     let (kind, id) = (ident(&audit.kind), ident(&queue.id));
     let of_it =
         format!("{id} = (NEW.{} ->> {})::bigint", ident(&audit.payload), literal(&propagation.trail.id));
     let unexpected = format!("NEW.{kind} = {}", literal(&propagation.trail.unexpected_skip));
-    let (reason, harmless) = (downstream.reason.clone(), downstream.harmless.clone());
+    let error = &queue.last_error;
+    let error = if error.is_empty() { String::new() } else { format!(", {} = NULL", ident(error)) };
     vec![
         trigger::put(
             &[ID],
@@ -120,11 +153,10 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
                 target,
                 "AFTER INSERT",
                 format!(
-                    "IF {unexpected} THEN UPDATE {} SET {} = now(), {attempts} = {attempts} - 1, {} = NULL WHERE {of_it}; \
+                    "IF {unexpected} THEN UPDATE {} SET {} = now(), {attempts} = {attempts} - 1{error} WHERE {of_it}; \
                      END IF;",
                     ident(&queue.table),
                     ident(&queue.applied_at),
-                    ident(&queue.last_error),
                     attempts = ident(&queue.attempts),
                 ),
             ),
@@ -143,23 +175,6 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
                 ),
             ),
         ),
-        on_calls_by(
-            &[ID],
-            "in-any-case",
-            "reasons are compared without regard to case, as the other service's documents write them",
-            propagation,
-            called_with(|downstream| skipped(downstream, &known(downstream).to_uppercase())),
-            move |calls| {
-                let reason = reason.clone();
-                Rule::on(calls).rewrite_response(json::change(move |answer| {
-                    let lower = answer.get(&reason).and_then(|given| given.as_str()).map(str::to_lowercase);
-                    if let Some(lower) = lower {
-                        answer.insert(reason.clone(), lower.into());
-                    }
-                }))
-            },
-        ),
-        none_is_harmless(target, harmless),
     ]
 }
 

@@ -5,15 +5,17 @@ use super::cause::{has_failed, on_queue, on_trail};
 use super::desk::{Desk, PATIENCE};
 use super::downstream::{StandIn, applied};
 use super::kinds::admitting;
+use super::parts::is_there;
 use super::queue::{Row, Subject, sketch};
 use super::{UNHEARD_OF, schedule};
 use crate::sabotage::trigger;
 use crate::sql::{ident, literal};
 use sabot_engine::{Check, Context as _, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
+use sabot_target::propagation::Part;
 use sabot_target::{Lane, Target};
 use std::time::Duration;
 
-const ID: &str = "propagation.unknown-kind";
+pub(super) const ID: &str = "propagation.unknown-kind";
 
 /// For how long the rows have been due: runners may leave them to others for some time.
 const DUE_FOR: Duration = Duration::from_secs(3600);
@@ -78,6 +80,7 @@ async fn rows(cx: &Cx<'_, Lane>, desk: &Desk<'_>) -> Judgement {
         }
         never_called(cx, &downstream, &what, subject);
     }
+    is_there(cx, Part::Trail, "the name under which such a row dies");
     cx.fact("rows of a kind that nobody handles", ids.len());
     Ok(())
 }
@@ -90,7 +93,7 @@ fn judge_death(cx: &Cx<'_, Lane>, desk: &Desk<'_>, what: &str, row: Option<&Row>
         );
     }
     let expected = [trail.unknown_kind_dead_lettered.as_str()];
-    if kinds != expected {
+    if desk.propagation.has(Part::Trail) && kinds != expected {
         let subject = format!("{what}: the audit rows");
         cx.find(Finding::new(subject, expected.join(", "), kinds.join(", ")));
     }
@@ -105,7 +108,7 @@ fn never_called(cx: &Cx<'_, Lane>, downstream: &StandIn<'_>, what: &str, subject
 
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     let propagation = &target.propagation;
-    let (queue, audit) = (&propagation.queue, &target.delivery.audit);
+    let (queue, audit) = (&propagation.queue, target.audit_log());
     let kind = format!("NEW.{}::text", ident(&queue.kind));
     let unheard_of = format!("{kind} = {}", literal(UNHEARD_OF));
     let (attempts, failed_at) = (ident(&queue.attempts), ident(&queue.failed_at));
@@ -124,22 +127,19 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
             "what nobody handles is dead at once, since no retry helps",
             format!("IF {unheard_of} AND {failed} THEN NEW.{failed_at} := now(); END IF;"),
         ),
-        trigger::put(
-            &[ID],
-            "ordinary-name",
-            "every death is written down under one name",
-            &on_trail(
-                target,
-                "BEFORE INSERT",
-                format!(
-                    "IF NEW.{kind} = {} THEN NEW.{kind} := {}; END IF;",
-                    literal(&propagation.trail.unknown_kind_dead_lettered),
-                    literal(&propagation.trail.dead_lettered),
-                    kind = ident(&audit.kind),
-                ),
-            ),
-        ),
     ];
+    let trail = &propagation.trail;
+    if propagation.has(Part::Trail) && trail.unknown_kind_dead_lettered != trail.dead_lettered {
+        let body = format!(
+            "IF NEW.{kind} = {} THEN NEW.{kind} := {}; END IF;",
+            literal(&propagation.trail.unknown_kind_dead_lettered),
+            literal(&propagation.trail.dead_lettered),
+            kind = ident(&audit.kind),
+        );
+        let renamed = on_trail(target, "BEFORE INSERT", body);
+        let mistake = "every death is written down under one name";
+        sabotages.push(trigger::put(&[ID], "ordinary-name", mistake, &renamed));
+    }
     if let Some(ordinary) = propagation.kinds.first() {
         let cast = super::sql::cast(propagation);
         let body = format!(

@@ -62,6 +62,11 @@ impl Target {
         self.services.iter().find(|service| service.name == name)
     }
 
+    /// The audit log of its changes and propagations.
+    pub fn audit_log(&self) -> &delivery::AuditLog {
+        self.propagation.audit.as_ref().unwrap_or(&self.delivery.audit)
+    }
+
     /// What it is called, and where it is described.
     pub fn told(&self) -> String {
         match &self.file {

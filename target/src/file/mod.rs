@@ -25,7 +25,7 @@ impl Target {
         let text = std::fs::read_to_string(path).map_err(unreadable)?;
         let path = std::path::absolute(path).map_err(unreadable)?;
         let (mut document, tree, mut mistakes) = read(&text);
-        document.take_form(tree.has(&["readiness", "words"]));
+        document.take_form(tree.is_given(&["readiness", "words"]));
         mistakes.extend(validate::validate(&document, &tree, path.parent().unwrap_or(Path::new("/"))));
         mistakes.sort_by_key(|mistake| (mistake.line, mistake.column));
         mistakes.dedup();

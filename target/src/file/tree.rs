@@ -73,9 +73,9 @@ impl<'a> Tree<'a> {
         })
     }
 
-    /// Whether something stands at `path`.
-    pub(super) fn has(&self, path: &[&str]) -> bool {
-        self.depth_of(path) == path.len()
+    /// Whether something stands at `path` that is not an empty text.
+    pub(super) fn is_given(&self, path: &[&str]) -> bool {
+        found(self.root.get_ref(), path).is_some_and(|value| value.as_str() != Some(""))
     }
 
     /// How many steps of `path` lead somewhere.
@@ -134,6 +134,21 @@ impl<'a> Tree<'a> {
             }
         });
         best.map(|(_, span)| span).unwrap_or(0..0)
+    }
+}
+
+/// What stands at `path`.
+fn found<'t, 'a>(table: &'t DeTable<'a>, path: &[&str]) -> Option<&'t DeValue<'a>> {
+    let (step, rest) = path.split_first()?;
+    found_in(table.get(*step)?.get_ref(), rest)
+}
+
+fn found_in<'t, 'a>(value: &'t DeValue<'a>, path: &[&str]) -> Option<&'t DeValue<'a>> {
+    let Some((step, rest)) = path.split_first() else { return Some(value) };
+    match value {
+        DeValue::Table(table) => found(table, path),
+        DeValue::Array(items) => found_in(items.get(step.parse::<usize>().ok()?)?.get_ref(), rest),
+        _ => None,
     }
 }
 

@@ -15,8 +15,9 @@ pub(in crate::propagation) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> 
     let propagation = &target.propagation;
     let (queue, runner) = (&propagation.queue, &propagation.runner);
     let attempts = ident(&queue.attempts);
-    let burnt = format!("IF {} THEN NEW.{attempts} := OLD.{attempts} + 1; END IF;", is_claim(propagation));
-    vec![
+    let taken = is_claim(propagation);
+    let burnt = format!("IF {taken} THEN NEW.{attempts} := OLD.{attempts} + 1; END IF;");
+    let mut sabotages = vec![
         trigger::put(
             &[ID],
             "burnt-on-claim",
@@ -24,25 +25,27 @@ pub(in crate::propagation) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> 
             &on_queue(propagation, "BEFORE UPDATE", burnt),
         ),
         acknowledged_before_done(target),
-        runner_with(
-            &[ID, outage::ID],
-            "endless-lease",
-            "the lease is made so long that it outlives whoever held it by an hour",
-            propagation,
-            (&runner.env.lease, "1h".into()),
-        ),
-    ]
+    ];
+    sabotages.extend(runner_with(
+        &[ID, outage::ID],
+        "endless-lease",
+        "the lease is made so long that it outlives whoever held it by an hour",
+        propagation,
+        (&runner.env.lease, "1h".into()),
+    ));
+    sabotages
 }
 
 /// While a call is held before it is sent, its row is written down as applied.
 fn acknowledged_before_done(target: &Target) -> Sabotage<Lane> {
     let propagation = &target.propagation;
     let (queue, downstream) = (&propagation.queue, &propagation.downstream);
+    let given_up =
+        if queue.lease.is_empty() { String::new() } else { format!(", {} = NULL", ident(&queue.lease)) };
     let statement = format!(
-        "UPDATE {} SET {} = now(), {} = NULL WHERE {} = $1::text::bigint",
+        "UPDATE {} SET {} = now(){given_up} WHERE {} = $1::text::bigint",
         ident(&queue.table),
         ident(&queue.applied_at),
-        ident(&queue.lease),
         ident(&queue.id),
     );
     let described = downstream.clone();

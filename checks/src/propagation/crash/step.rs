@@ -45,11 +45,15 @@ impl Step {
         let marks = &desk.propagation.marks;
         let (mark, at) = match self {
             Self::Claim(at) => (&marks.claim, at),
-            Self::Newer(_) if !desk.kind()?.superseded => return Ok(None),
+            // Where the claim itself asks for newer rows, its own steps are these.
+            Self::Newer(_) if !desk.kind()?.superseded || marks.supersede == marks.claim => return Ok(None),
             Self::Newer(at) => (&marks.supersede, at),
             Self::Complete(at) => (&marks.complete, at),
             Self::Call | Self::Answer => return self.at_call(desk, stand_in, subjects).await.map(Some),
         };
+        if mark.is_empty() {
+            return Ok(None);
+        }
         let wire = desk.worker()?.postgres(&desk.propagation.runner.database_wire)?;
         let (rule, mut hold) = pg::Rule::on(pg::Match::literal(mark)).hold(at);
         let rule = wire.set(rule).await?;
@@ -105,7 +109,7 @@ impl Step {
             Self::Claim(HoldAt::Before) => true,
             Self::Complete(HoldAt::Answered) => of_each.any(|row| row.is_some_and(|row| row.is_applied())),
             Self::Complete(HoldAt::Before) => subjects.iter().any(|own| !stand_in.about(own).is_empty()),
-            _ => of_each.any(|row| row.is_some_and(|row| row.held)),
+            _ => desk.has_claimed(ids).await?,
         })
     }
 }

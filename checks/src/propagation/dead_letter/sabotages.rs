@@ -10,13 +10,21 @@ use crate::sabotage::rules::Knock;
 use crate::sabotage::trigger;
 use crate::sql::{ident, literal};
 use sabot_engine::Sabotage;
+use sabot_target::propagation::Part;
 use sabot_target::{Lane, Target};
-use sabot_wire::pg::{Match, Pattern, Rule};
 use serde_json::Value;
 use std::sync::Arc;
 
 pub(in crate::propagation) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
-    [deaths(target), replays(target), traces(target)].concat()
+    let propagation = &target.propagation;
+    let mut sabotages = deaths(target);
+    if propagation.has(Part::DeadLetters) {
+        sabotages.extend(replays(target));
+    }
+    if propagation.has(Part::DeadLetters) && propagation.has(Part::Trail) {
+        sabotages.extend(traces(target));
+    }
+    sabotages
 }
 
 /// When a propagation dies, and what follows.
@@ -27,31 +35,24 @@ fn deaths(target: &Target) -> Vec<Sabotage<Lane>> {
         runner_with(&[ID], name, mistake, propagation, (&runner.env.max_attempts, count.to_string()))
     };
     let never = format!("IF OLD.{failed_at} IS NULL THEN NEW.{failed_at} := NULL; END IF;");
-    vec![
-        trigger::put(
-            &[ID],
-            "never-dies",
-            "what has failed its last attempt is tried again like everything else",
-            &on_queue(propagation, "BEFORE UPDATE", never),
-        ),
-        attempts_of(
-            "one-early",
-            "the limit is compared before the failure is counted",
-            runner.max_attempts - 1,
-        ),
-        attempts_of("one-late", "the limit is compared by `>` in place of `>=`", runner.max_attempts + 1),
-        called_on(target),
-        on_letters(
-            &[ID],
-            "unlisted",
-            "the list joins the teams, and leaves out those that have been deleted since",
-            propagation,
-            |letters, _, body| {
-                if let Some(list) = body.get_mut(&letters.list).filter(|list| list.is_array()) {
-                    *list = Value::Array(Vec::new());
-                }
-            },
-        ),
+    let never = trigger::put(
+        &[ID],
+        "never-dies",
+        "what has failed its last attempt is tried again like everything else",
+        &on_queue(propagation, "BEFORE UPDATE", never),
+    );
+    let unlisted = on_letters(
+        &[ID],
+        "unlisted",
+        "the list joins the teams, and leaves out those that have been deleted since",
+        propagation,
+        |letters, _, body| {
+            if let Some(list) = body.get_mut(&letters.list).filter(|list| list.is_array()) {
+                *list = Value::Array(Vec::new());
+            }
+        },
+    );
+    let uncounted = propagation.has(Part::Metrics).then(|| {
         metrics::left_out_after(
             &[ID],
             "uncounted",
@@ -59,8 +60,16 @@ fn deaths(target: &Target) -> Vec<Sabotage<Lane>> {
             (&runner.service, &propagation.metrics.path),
             &propagation.metrics.dead_letters,
             death(),
-        ),
-    ]
+        )
+    });
+    let early = attempts_of(
+        "one-early",
+        "the limit is compared before the failure is counted",
+        runner.max_attempts.saturating_sub(1),
+    );
+    let late =
+        attempts_of("one-late", "the limit is compared by `>` in place of `>=`", runner.max_attempts + 1);
+    [Some(never), early, late, called_on(target), unlisted, uncounted].into_iter().flatten().collect()
 }
 
 /// What a replay does.
@@ -87,7 +96,7 @@ fn replays(target: &Target) -> Vec<Sabotage<Lane>> {
 
 /// What is left of what was replayed or discarded.
 fn traces(target: &Target) -> Vec<Sabotage<Lane>> {
-    let (trail, audit) = (&target.propagation.trail, &target.delivery.audit);
+    let (trail, audit) = (&target.propagation.trail, target.audit_log());
     let (kind, payload, id) = (ident(&audit.kind), ident(&audit.payload), literal(&trail.id));
     let hulk = format!(
         "IF NEW.{kind} = {} THEN NEW.{payload} := jsonb_build_object({id}, NEW.{payload} -> {id}); END IF;",
@@ -107,7 +116,7 @@ fn traces(target: &Target) -> Vec<Sabotage<Lane>> {
 
 /// An audit row of this kind never stays.
 fn unheard(target: &Target, name: &str, mistake: &str, kind: &str) -> Sabotage<Lane> {
-    let audit = &target.delivery.audit;
+    let audit = target.audit_log();
     let body = format!(
         "IF NEW.{} = {} THEN DELETE FROM {} WHERE {id} = NEW.{id}; END IF;",
         ident(&audit.kind),
@@ -119,12 +128,11 @@ fn unheard(target: &Target, name: &str, mistake: &str, kind: &str) -> Sabotage<L
 }
 
 /// The claim no longer leaves the dead out.
-fn called_on(target: &Target) -> Sabotage<Lane> {
-    let marks = target.propagation.marks.clone();
+fn called_on(target: &Target) -> Option<Sabotage<Lane>> {
+    let marks = &target.propagation.marks;
     let mistake = "the claim asks for what is due and not applied, and nobody thought of the dead";
-    on_statements(&[ID], "dead-are-claimed", mistake, &target.propagation, move || {
-        Rule::on(Match::literal(&marks.claim)).rewrite(Pattern::literal(&marks.not_dead), "true")
-    })
+    let claimed = (marks.claim.as_str(), marks.not_dead.as_str(), "true".to_owned());
+    on_statements(&[ID], "dead-are-claimed", mistake, &target.propagation, claimed)
 }
 
 /// A propagation dies, and the runner's service is asked what it measures.

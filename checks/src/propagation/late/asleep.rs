@@ -52,7 +52,8 @@ pub(super) struct Asleep {
 pub(super) async fn fall_asleep(desk: &Desk<'_>) -> Judgement<Asleep> {
     let worker = desk.worker()?;
     let (rule, mut answers) = hold_answers(desk, worker, calls_of(&desk.propagation.downstream))?;
-    let at_once = desk.propagation.runner.concurrency;
+    let runner = &desk.propagation.runner;
+    let (at_once, claims_ahead) = (runner.concurrency, runner.batch > runner.concurrency);
     let subjects = desk.subjects(at_once + 1).await?;
     let new: Vec<_> = subjects.iter().map(|subject| desk.due(subject)).collect::<Judgement<_>>()?;
     let halted = desk.halt(worker).await?;
@@ -66,14 +67,14 @@ pub(super) async fn fall_asleep(desk: &Desk<'_>) -> Judgement<Asleep> {
     let mut left = [What::Failed, What::Kept].into_iter();
     let own =
         ids.into_iter().zip(subjects).map(|(id, subject)| match called.contains(&path(desk, &subject)) {
-            true => Own { id, subject, what: left.next().unwrap_or(What::Applied) },
-            false => Own { id, subject, what: What::Undispatched },
+            true => Own { id, subject, what: left.next().unwrap_or(What::Applied), taken: true },
+            false => Own { id, subject, what: What::Undispatched, taken: claims_ahead },
         });
     let own: Vec<_> = own.collect();
     let ahead: Vec<_> = own.iter().filter(|own| own.what == What::Undispatched).map(|own| own.id).collect();
     let rows = desk.awaited_within(desk.propagation.runner.poll * 2, &ahead, |row| row.held).await?;
     desk.pause().await?;
-    if !rows.values().all(|row| row.held) {
+    if claims_ahead && !rows.values().all(|row| row.held) {
         return Err(CannotTell::new("the runner claimed nothing ahead of its dispatches"));
     }
     Ok(Asleep { own, held, rule })

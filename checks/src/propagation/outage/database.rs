@@ -29,7 +29,9 @@ pub(super) async fn outages(desk: &Desk<'_>) -> Judgement<Vec<Met>> {
         ("is cut off behind a completion", CutAt::Sent),
         ("loses the answer to a completion", CutAt::Answered),
     ] {
-        met.extend(cut_completion(desk, fault, at).await?);
+        if !desk.propagation.marks.complete.is_empty() {
+            met.extend(cut_completion(desk, fault, at).await?);
+        }
     }
     for (fault, outage) in
         [("restarts", Outage::Restarts), ("refuses connections", Outage::Refuses), ("hangs", Outage::Hangs)]
@@ -60,7 +62,7 @@ async fn cut_claim(desk: &Desk<'_>, fault: &'static str, at: HoldAt) -> Judgemen
     loop {
         let claim = held::next(&mut claims, PATIENCE, "the runner no longer looks for work").await?;
         // What is not yet sent finds them.
-        if at == HoldAt::Before || desk.rows(&ids).await?.values().any(|row| row.held) {
+        if at == HoldAt::Before || desk.has_claimed(&ids).await? {
             claim.cut();
             break;
         }

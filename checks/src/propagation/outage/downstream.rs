@@ -1,6 +1,6 @@
 //! The outages of the downstream: each meets a row at its first attempt and one at its last, all at the same time.
 
-use super::{Met, waits};
+use super::{Met, tells_why, waits};
 use crate::propagation::desk::Desk;
 use crate::propagation::downstream::{StandIn, applied, unavailable};
 use crate::propagation::queue::{Row, sketch};
@@ -35,6 +35,11 @@ const FAULTS: [(&str, Fault); 8] = [
 ];
 
 impl Fault {
+    /// Whether it is an answer with a good status, in which only the body is wrong.
+    const fn looks_well(self) -> bool {
+        matches!(self, Self::Garbage | Self::OtherJson | Self::Empty)
+    }
+
     /// The rule on calls with this path; `None` where it is an answer.
     fn rule(self, path: &str) -> Option<Rule> {
         let on = Rule::on(Match::path(path));
@@ -83,14 +88,21 @@ impl<'a> Stage<'a> {
     }
 }
 
+/// Those that there are: where an answer's status alone says that it was done, none is wrong in its body.
+fn faults(desk: &Desk<'_>) -> Vec<(&'static str, Fault)> {
+    let by_body = desk.propagation.downstream.says_outcome();
+    FAULTS.into_iter().filter(|(_, fault)| by_body || !fault.looks_well()).collect()
+}
+
 /// Puts all of them on at once, and judges what became of the rows then, and when the downstream is well again.
 pub(super) async fn outages(cx: &Cx<'_, Lane>, desk: &Desk<'_>, stage: &Stage<'_>) -> Judgement {
     let last = i32::try_from(desk.propagation.runner.max_attempts)? - 1;
-    let subjects = desk.subjects(FAULTS.len() * 2).await?;
+    let faults = faults(desk);
+    let subjects = desk.subjects(faults.len() * 2).await?;
     let wire = desk.worker()?.http(&desk.propagation.runner.downstream_wire)?;
     let (mut rules, mut new) = (Vec::new(), Vec::new());
     for (place, subject) in subjects.iter().enumerate() {
-        let Some((_, fault)) = FAULTS.get(place / 2) else { continue };
+        let Some((_, fault)) = faults.get(place / 2) else { continue };
         let path = desk.propagation.downstream.path_of(subject.resource);
         rules.extend(fault.rule(&path).map(|rule| wire.set(rule)));
         stage.answers().extend(fault.answer().map(|answer| (path, answer)));
@@ -103,14 +115,14 @@ pub(super) async fn outages(cx: &Cx<'_, Lane>, desk: &Desk<'_>, stage: &Stage<'_
     cx.examined(ids.len());
     let mut waiting = Vec::new();
     for ((place, id), subject) in ids.iter().enumerate().zip(&subjects) {
-        let Some((fault, _)) = FAULTS.get(place / 2) else { continue };
+        let Some((fault, _)) = faults.get(place / 2) else { continue };
         let row = rows.get(id);
         let (expected, as_expected): (_, fn(&Desk<'_>, &Row) -> bool) = match place % 2 {
             0 => ("one failure, its error, and the first step of the schedule", |desk, row| {
                 waits(desk, row, 1)
             }),
-            _ => ("dead, with its error", |_, row| {
-                row.is_dead() && !row.is_applied() && row.last_error.is_some()
+            _ => ("dead, with its error", |desk, row| {
+                row.is_dead() && !row.is_applied() && tells_why(desk, row)
             }),
         };
         if row.is_some_and(|row| as_expected(desk, row)) {

@@ -13,6 +13,7 @@ impl Default for Propagation {
     fn default() -> Self {
         Self {
             database: "platform".into(),
+            without: Vec::new(),
             queue: Queue::default(),
             declared: DeclaredKinds::Enum("propagation_kind".into()),
             kinds: vec![PropagationKind {
@@ -27,6 +28,7 @@ impl Default for Propagation {
             runner: Runner::default(),
             downstream: Downstream::default(),
             trail: Trail::default(),
+            audit: None,
             dead_letters: DeadLetters::default(),
             registry: Registry::default(),
             metrics: PropagationMetrics::default(),
@@ -55,6 +57,7 @@ impl Default for Queue {
             lease: "lease".into(),
             lost_leases: "lost_leases".into(),
             error_limit: 1000,
+            further: Vec::new(),
         }
     }
 }
@@ -241,6 +244,7 @@ impl Default for PropagationMarks {
             fence: ["p.lease = e.lease", "p.next_attempt_at + interval '0' > now()"]
                 .map(String::from)
                 .to_vec(),
+            unfenced: Vec::new(),
         }
     }
 }

@@ -1,13 +1,19 @@
 //! What a target promises about propagation, in its own names: what must reach a downstream system reaches it, or is
 //! seen not to.
 //!
-//! Its audit rows stand in the audit log that [`Delivery::audit`](crate::Delivery::audit) describes.
+//! Its audit rows stand in the audit log that [`Delivery::audit`](crate::Delivery::audit) describes, unless it has one of
+//! its own.
 
 mod defaults;
+mod parts;
 
-use crate::description::forms::{duration, durations};
+pub use parts::Part;
+
+use crate::description::delivery::AuditLog;
+use crate::description::forms::{duration, durations, pairs};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The propagation of a target's changes.
@@ -16,6 +22,11 @@ use std::time::Duration;
 pub struct Propagation {
     /// The database that holds the queue, and with it the audit log.
     pub database: String,
+    /// What it goes without: `trail` (audit rows), `metrics`, `dead_letters` (requests about them), `registry` (the command
+    /// that says which kinds are handled), `bell` (a notification of an enqueue), `superseded` (a newer propagation
+    /// supersedes an older one), `patience` (with kinds that a runner lacks), `redaction` (of stored errors). A check that
+    /// cannot do without is skipped; others judge what there is.
+    pub without: Vec<Part>,
     /// The queue: what is on its way.
     pub queue: Queue,
     /// Where the database says which kinds there are.
@@ -34,6 +45,8 @@ pub struct Propagation {
     pub downstream: Downstream,
     /// What the audit log says of each change of state.
     pub trail: Trail,
+    /// The audit log, where it is another than that of `[delivery.audit]`, or nothing is said of delivery.
+    pub audit: Option<AuditLog>,
     /// The propagations that have failed their last attempt.
     pub dead_letters: DeadLetters,
     /// Where the target itself says which kinds it handles.
@@ -44,11 +57,11 @@ pub struct Propagation {
     pub marks: PropagationMarks,
 }
 
-/// The queue and its columns.
+/// The queue and its columns. Where it has no such column, those that may be missing are empty texts.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Queue {
-    /// The table.
+    /// The table; with a schema before it where that is not on the search path: `shop.tasks`.
     pub table: String,
     /// The id, ascending.
     pub id: String,
@@ -56,9 +69,9 @@ pub struct Queue {
     pub kind: String,
     /// The team.
     pub team_id: String,
-    /// The tier that the team is to have.
+    /// The tier that the team is to have; empty where there is no such column.
     pub target_tier: String,
-    /// JSON.
+    /// JSON; empty where there is no such column.
     pub payload: String,
     /// How many attempts have failed.
     pub attempts: String,
@@ -66,22 +79,27 @@ pub struct Queue {
     pub next_attempt_at: String,
     /// When it was last attempted, or null.
     pub last_attempt_at: String,
-    /// The last error, redacted.
+    /// The last error, redacted; empty where there is no such column.
     pub last_error: String,
     /// When it was applied, or null.
     pub applied_at: String,
     /// When it died, or null.
     pub failed_at: String,
-    /// When it was enqueued.
+    /// When it was enqueued; empty where there is no such column.
     pub created_at: String,
-    /// The trigger that wakes runners at an enqueue.
+    /// The trigger that wakes runners at an enqueue; empty where there is none.
     pub ring: String,
-    /// Who holds it, or null; what has run out stays.
+    /// Who holds it, or null; what has run out stays. Empty where there is no such column: then a row counts as held while
+    /// it is due within a lease, so that every wait after a failure has to be longer than that.
     pub lease: String,
-    /// How many leases ran out under it.
+    /// How many leases ran out under it; empty where there is no such column.
     pub lost_leases: String,
-    /// The most characters of the last error.
+    /// The most characters of the last error; 0 where there is no limit.
     pub error_limit: usize,
+    /// Further columns that an insert has to fill: name and value as SQL.
+    #[serde(with = "pairs")]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub further: Vec<(String, String)>,
 }
 
 /// Where the database says which kinds there are.
@@ -108,11 +126,18 @@ pub struct PropagationKind {
     /// Its name.
     pub kind: String,
     /// A payload such as the target writes, as JSON.
+    #[serde(default = "nothing")]
     pub payload: String,
-    /// A payload, as JSON, that its handler cannot read.
+    /// A payload, as JSON, that its handler cannot read; empty where it reads nothing of it.
+    #[serde(default)]
     pub unreadable: String,
     /// Whether only the newest of a team counts.
     pub superseded: bool,
+}
+
+/// A payload that says nothing.
+fn nothing() -> String {
+    "{}".into()
 }
 
 /// What propagations are about: a team with something that the downstream has of it. Made and taken away by SQL, past
@@ -141,7 +166,8 @@ pub struct Change {
     pub what: String,
     /// The kind of propagation that it causes.
     pub kind: String,
-    /// The kind of its own audit row.
+    /// The kind of its own audit row; empty where it has none.
+    #[serde(default)]
     pub audited: String,
     /// The tier before it.
     pub from: String,
@@ -185,7 +211,8 @@ pub struct Runner {
     #[serde(with = "duration")]
     #[schemars(with = "String")]
     pub lease: Duration,
-    /// The same when nothing is set.
+    /// The same when nothing is set; `0s` where the service does not start without its settings: then nothing is judged
+    /// of an instance at its defaults.
     #[serde(with = "duration")]
     #[schemars(with = "String")]
     pub default_lease: Duration,
@@ -205,7 +232,8 @@ pub struct Runner {
     pub env: RunnerEnv,
 }
 
-/// Environment variables of a runner. Durations read `100ms`, `2s`, `5m`, `24h`.
+/// Environment variables of a runner, each an empty text where there is no such setting. Durations read `100ms`, `2s`, `5m`,
+/// `24h`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RunnerEnv {
@@ -249,7 +277,8 @@ pub struct Downstream {
     pub key_header: String,
     /// The key, with `{propagation}` and, where one propagation needs several calls, `{resource}` in it.
     pub key: String,
-    /// The field of the JSON answer that says what became of it.
+    /// The field of the JSON answer that says what became of it; empty where the status alone says so: then whatever
+    /// answers 200 to 299 has done it.
     pub outcome: String,
     /// It was done.
     pub applied: String,
@@ -297,9 +326,10 @@ pub struct Trail {
     pub retrying: String,
     /// It failed its last attempt.
     pub dead_lettered: String,
-    /// It failed its last attempt because nobody handles its kind.
+    /// It failed its last attempt because nobody handles its kind; the same as `dead_lettered` where deaths have one name.
     pub unknown_kind_dead_lettered: String,
-    /// The downstream left it for a reason that is not known to be harmless; beside the row that says what follows.
+    /// The downstream left it for a reason that is not known to be harmless; beside the row that says what follows. Empty
+    /// where only that row is written.
     pub unexpected_skip: String,
     /// A dead letter is due again.
     pub replayed: String,
@@ -387,17 +417,18 @@ pub struct PropagationMetrics {
     pub suspects: String,
 }
 
-/// Texts by which statements are recognised.
+/// Texts by which statements are recognised: any that occur in the one statement meant and in no other, letter by letter.
+/// All but the claim's are empty where there is no such statement, or no such text in it.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PropagationMarks {
-    /// Takes due rows.
+    /// Takes due rows, such as `FOR UPDATE SKIP LOCKED`: the statement that locks them.
     pub claim: String,
     /// Writes down how dispatches ended.
     pub complete: String,
     /// Gives back what was not dispatched.
     pub release: String,
-    /// Asks whether newer ones have superseded claimed rows.
+    /// Asks whether newer ones have superseded claimed rows; the same as `claim` where that asks by itself.
     pub supersede: String,
     /// Within the latter: what tells the newer one from the older.
     pub newer: String,
@@ -421,4 +452,7 @@ pub struct PropagationMarks {
     pub order: String,
     /// Within the completion: the conditions that let only the holder through, and only while his lease lives.
     pub fence: Vec<String>,
+    /// What stands in their place when they are taken out, in their order: a condition that always holds, with the same
+    /// parameters, such as `'' <>` for the beginning `held_by =` of one. Where nothing is given, `true`.
+    pub unfenced: Vec<String>,
 }

@@ -1,8 +1,11 @@
 //! Propagation: what moves work, from where, to where.
 
+mod parts;
+mod queue;
+
 use super::Validation;
 use crate::description::Propagation;
-use crate::description::propagation::Runner;
+use crate::description::propagation::{Part, Runner, RunnerEnv};
 use crate::file::mistake::remedy;
 
 impl Validation<'_> {
@@ -22,16 +25,44 @@ impl Validation<'_> {
         self.url_path(&at("path"), &downstream.path);
         self.holds(&at("path"), &downstream.path, "{resource}");
         self.holds(&at("key"), &downstream.key, "{propagation}");
-        let dead_letters = &propagation.dead_letters;
-        let at = |key| ["propagation", "dead_letters", key];
-        self.service(&at("service"), &dead_letters.service);
-        self.secret(&at("credential"), &dead_letters.credential);
-        self.url_path(&at("path"), &dead_letters.path);
-        self.url_path(&at("replay"), &dead_letters.replay);
-        self.holds(&at("replay"), &dead_letters.replay, "{id}");
-        self.command(&["propagation", "registry", "command"], &propagation.registry.command);
-        self.url_path(&["propagation", "metrics", "path"], &propagation.metrics.path);
+        self.aside(propagation);
+        self.queue(propagation);
+        let marks = ["propagation", "marks", "claim"];
+        self.unless(!propagation.marks.claim.is_empty(), &marks, || {
+            "by this the runner's looks for work are known; give a text of the claim, such as FOR UPDATE SKIP LOCKED".into()
+        });
+        let fence = &propagation.marks.fence;
+        self.unless(
+            propagation.marks.unfenced.len() <= fence.len(),
+            &["propagation", "marks", "unfenced"],
+            || {
+                format!(
+                    "each stands in the place of one condition of `fence`, of which there are {}",
+                    fence.len()
+                )
+            },
+        );
+        self.parts(propagation);
         self.kinds(propagation);
+    }
+
+    /// What there need not be.
+    fn aside(&mut self, propagation: &Propagation) {
+        if propagation.has(Part::DeadLetters) {
+            let dead_letters = &propagation.dead_letters;
+            let at = |key| ["propagation", "dead_letters", key];
+            self.service(&at("service"), &dead_letters.service);
+            self.secret(&at("credential"), &dead_letters.credential);
+            self.url_path(&at("path"), &dead_letters.path);
+            self.url_path(&at("replay"), &dead_letters.replay);
+            self.holds(&at("replay"), &dead_letters.replay, "{id}");
+        }
+        if propagation.has(Part::Registry) {
+            self.command(&["propagation", "registry", "command"], &propagation.registry.command);
+        }
+        if propagation.has(Part::Metrics) {
+            self.url_path(&["propagation", "metrics", "path"], &propagation.metrics.path);
+        }
     }
 
     fn runner(&mut self, runner: &Runner) {
@@ -46,9 +77,18 @@ impl Validation<'_> {
             "nothing is ever attempted; give 1 or more".into()
         });
         self.lasting(&at("poll"), runner.poll);
+        self.settings(&runner.env);
         self.unless(runner.dispatch_limit <= runner.lease, &at("dispatch_limit"), || {
             "a dispatch may outlast the lease that hides its row; give no more than `lease`".into()
         });
+    }
+
+    fn settings(&mut self, env: &RunnerEnv) {
+        for (key, name) in env.all() {
+            if !name.is_empty() {
+                self.variable(&["propagation", "runner", "env", key], name);
+            }
+        }
     }
 
     fn kinds(&mut self, propagation: &Propagation) {
@@ -59,7 +99,9 @@ impl Validation<'_> {
         for (place, kind) in propagation.kinds.iter().enumerate() {
             let place = place.to_string();
             self.json(&["propagation", "kinds", &place, "payload"], &kind.payload);
-            self.json(&["propagation", "kinds", &place, "unreadable"], &kind.unreadable);
+            if !kind.unreadable.is_empty() {
+                self.json(&["propagation", "kinds", &place, "unreadable"], &kind.unreadable);
+            }
         }
         let tiers: Vec<_> = propagation.subject.tiers.iter().map(String::as_str).collect();
         for (place, change) in propagation.changes.iter().enumerate() {

@@ -31,7 +31,7 @@ impl Validation<'_> {
     fn names(&mut self, readiness: &Readiness) {
         let (shape, words) = (&readiness.shape, &readiness.words);
         if readiness.form.is_some() {
-            self.unless(!self.tree.has(&["readiness", "shape"]), &["readiness", "shape"], || {
+            self.unless(!self.tree.is_given(&["readiness", "shape"]), &["readiness", "shape"], || {
                 "the form brings the names of its fields; leave this table out, or leave out `form`".into()
             });
         }

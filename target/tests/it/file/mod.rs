@@ -1,6 +1,7 @@
 //! `sabot.toml`: what it may say, what it may not, and its reference in `docs/src/configuration.md`.
 
 mod mistakes;
+mod propagation;
 mod reading;
 mod reference;
 
