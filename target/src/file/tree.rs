@@ -73,6 +73,11 @@ impl<'a> Tree<'a> {
         })
     }
 
+    /// Whether something stands at `path`.
+    pub(super) fn is_given(&self, path: &[&str]) -> bool {
+        self.depth_of(path) == path.len()
+    }
+
     /// How many steps of `path` lead somewhere.
     fn depth_of(&self, path: &[&str]) -> usize {
         let mut deepest = 0;
