@@ -24,15 +24,18 @@ pub fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
         propagation::sabotages(target),
         contract::sabotages(target),
     ];
-    let judged =
-        |sabotage: &Sabotage<Lane>| sabotage.turns_red.iter().any(|id| leaves_out(target, id).is_none());
-    all.concat().into_iter().filter(judged).collect()
+    let mut all = all.concat();
+    for sabotage in &mut all {
+        sabotage.turns_red.retain(|id| leaves_out(target, id).is_none());
+    }
+    all.retain(|sabotage| !sabotage.turns_red.is_empty());
+    all
 }
 
 /// Why the check `id` has nothing to judge on `target`, by what that says or leaves out.
 pub fn leaves_out(target: &Target, id: &str) -> Option<String> {
     let track = id.split('.').next().unwrap_or(id);
     let left_out = target.left_out(track).map(str::to_owned);
-    let by_track = [readiness::leaves_out, delivery::leaves_out, propagation::leaves_out, contract::leaves_out];
+    let by_track = [readiness::leaves_out, delivery::parts::leaves_out, propagation::leaves_out, contract::leaves_out];
     left_out.or_else(|| by_track.into_iter().find_map(|leaves_out| leaves_out(target, id)))
 }

@@ -12,7 +12,7 @@ use sabot_engine::{CannotTell, Check, Context as _, Cx, Finding, Judgement, Leve
 use sabot_target::{Lane, SchemaLever, Target};
 use serde_json::{Value, json};
 
-pub(super) const ID: &str = "contract.audit-known";
+pub(crate) const ID: &str = "contract.audit-known";
 
 /// How the kinds begin that checks write themselves, and that no target has.
 pub(crate) const OWN: &str = "sabot.";

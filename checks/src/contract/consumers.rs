@@ -46,24 +46,21 @@ fn judge(cx: &Cx<'_, Lane>) -> Judgement {
 }
 
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
-    let mut sabotages = vec![added(
-        &[ID],
-        "constant-added",
-        "a constant is added with the code that writes it, and the registry is another team's",
-        target,
-        "sabotage.added",
-    )];
-    if let Some(silent) = target.delivery.forwarder.kinds.iter().find(|kind| !kind.emails) {
-        let mistake = "a kind is renamed where it is written, and its entry keeps the old name";
-        let to = format!("{}_renamed", silent.kind);
-        sabotages.push(renamed(
+    let mut sabotages = vec![
+        added(
+            &[ID],
+            "constant-added",
+            "a constant is added with the code that writes it, and the registry is another team's",
+            target,
+            "sabotage.added",
+        ),
+        renamed(
             &[ID, super::orphans::ID],
             "renamed-on-one-side",
-            mistake,
+            "a kind is renamed where it is written, and its entry keeps the old name",
             target,
-            (&silent.kind, to),
-        ));
-    }
+        ),
+    ];
     if let Some(change) = target.propagation.changes.first() {
         let kind = change.audited.clone();
         sabotages.push(in_registry(

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use std::time::Duration;
 use tokio::time::Instant;
 
-pub(super) const ID: &str = "contract.ledger-classified";
+pub(crate) const ID: &str = "contract.ledger-classified";
 
 /// How much older than the limit the check's own rows are made.
 const BEYOND: Duration = Duration::from_secs(60);

@@ -4,12 +4,12 @@ pub(crate) mod audit_known;
 mod consumers;
 mod email_implies_ledger;
 mod entries;
-mod ledger_classified;
+pub(crate) mod ledger_classified;
 mod orphans;
 mod parts;
 mod propagates;
 mod reasons;
-mod renderers;
+pub(crate) mod renderers;
 mod tamper;
 
 pub(crate) use parts::leaves_out;

@@ -43,7 +43,7 @@ fn judge(cx: &Cx<'_, Lane>) -> Judgement {
 }
 
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
-    let mut sabotages = vec![in_registry(
+    let slip = in_registry(
         &[ID],
         "slip-of-the-pen",
         "an entry is added by hand, and its name is one letter off",
@@ -56,10 +56,7 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
             });
             registry.kinds.extend(slip);
         },
-    )];
-    if let Some(kind) = target.delivery.forwarder.kinds.first() {
-        let mistake = "a feature goes with its constant, and its entry and its email stay";
-        sabotages.push(removed(&[ID], "constant-removed", mistake, target, &kind.kind));
-    }
-    sabotages
+    );
+    let mistake = "a feature goes with its constant, and its entry and its email stay";
+    vec![slip, removed(&[ID], "constant-removed", mistake, target, None)]
 }

@@ -116,7 +116,7 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     if let Some(ignored) = target.contract.ignored.first() {
         let (kind, mistake) =
             (&ignored.kind, "a constant goes, and its exemption waits for the next of its name");
-        sabotages.push(removed(&[ID], "stale-exemption", mistake, target, kind));
+        sabotages.push(removed(&[ID], "stale-exemption", mistake, target, Some(kind)));
         let mistake = "a constant becomes a kind, gets its entry, and is still passed over";
         let kind = kind.clone();
         let entered = move |registry: &mut Registry| {

@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub(super) const ID: &str = "contract.renderers";
+pub(crate) const ID: &str = "contract.renderers";
 
 /// How much of a content is shown.
 const SHOWN: usize = 400;

@@ -51,31 +51,41 @@ pub(super) fn added(
     edited_all(turns_red, name, mistake, parts.collect())
 }
 
-/// Takes away every line that declares `kind`.
+/// Takes away every line that declares `constant`; where none is named, the first of the first source.
 pub(super) fn removed(
     turns_red: &[&'static str],
     name: &str,
     mistake: &str,
     target: &Target,
-    kind: &str,
+    constant: Option<&str>,
 ) -> Sabotage<Lane> {
-    let kind = kind.to_owned();
-    let parts = parts(target, move |text, declared| each_of(text, declared, &kind, |_| String::new()));
-    edited_all(turns_red, name, mistake, parts)
+    let sources = if constant.is_some() { usize::MAX } else { 1 };
+    let constant = constant.map(str::to_owned);
+    let parts = parts(target, move |text, declared| {
+        let first = declared.first().map(|(_, first)| first);
+        match constant.as_ref().or(first) {
+            Some(constant) => each_of(text, declared, constant, |_| String::new()),
+            None => text.to_owned(),
+        }
+    });
+    edited_all(turns_red, name, mistake, parts.into_iter().take(sources).collect())
 }
 
-/// Gives a kind another name wherever it is declared.
+/// Gives the first kind of the first source another name wherever that declares it.
 pub(super) fn renamed(
     turns_red: &[&'static str],
     name: &str,
     mistake: &str,
     target: &Target,
-    (from, to): (&str, String),
 ) -> Sabotage<Lane> {
-    let from = from.to_owned();
-    let parts =
-        parts(target, move |text, declared| each_of(text, declared, &from, |line| line.replace(&from, &to)));
-    edited_all(turns_red, name, mistake, parts)
+    let parts = parts(target, |text, declared| match declared.first() {
+        Some((_, first)) => {
+            let renamed = format!("{first}_renamed");
+            each_of(text, declared, first, |line| line.replace(first.as_str(), &renamed))
+        }
+        None => text.to_owned(),
+    });
+    edited_all(turns_red, name, mistake, parts.into_iter().take(1).collect())
 }
 
 /// What a source declares: the line, from one, and the kind.

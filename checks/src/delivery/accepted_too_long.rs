@@ -2,6 +2,7 @@
 
 use super::desk::{Desk, Message};
 use super::event::Event;
+use super::parts::looks_at;
 use super::post;
 use super::seen::{self, Gauge, age, follows, listed, unmeasured};
 use super::sender_domain;
@@ -10,7 +11,8 @@ use crate::sabotage::rules::{self, Knock, MakeRules, SetRules};
 use crate::sabotage::{setting, trigger};
 use crate::sql::ident;
 use sabot_engine::{CannotTell, Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing, Sort};
-use sabot_target::{Lane, Target};
+use sabot_target::delivery::Part;
+use sabot_target::{Delivery, Lane, Target};
 use sabot_wire::pg::{Match, Rule};
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +44,7 @@ pub(super) fn check() -> Check<Lane> {
 async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let desk = Desk::open(cx.lane()).await?;
     let (delivery, client) = (desk.delivery, &desk.client);
+    looks_at(cx, Part::Metrics, "the gauge");
     let messages = desk.messages(3).await?;
     let [silent, heard, young] = messages.as_slice() else { return Ok(()) };
     let limit = delivery.overdue.after;
@@ -90,13 +93,14 @@ fn is_masked(address: &str) -> bool {
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     let delivery = &target.delivery;
     let overdue = &delivery.overdue;
-    let services = [&delivery.webhook.service, &delivery.forwarder.service];
+    let services = seen::readers(delivery);
     let limited = |turns_red: &[&'static str], name: &str, mistake: &str, limit: &str| {
-        let set = |service: &String| (service.clone(), vec![(overdue.after_env.clone(), limit.to_owned())]);
-        setting::turned(turns_red, name, mistake, services.map(set).to_vec())
+        let set =
+            |service: &&str| ((*service).to_owned(), vec![(overdue.after_env.clone(), limit.to_owned())]);
+        setting::turned(turns_red, name, mistake, services.iter().map(set).collect())
     };
     let classification = ident(&delivery.ledger.classification);
-    vec![
+    let mut sabotages = vec![
         limited(
             &[ID, sender_domain::ID],
             "limit-of-a-week",
@@ -110,19 +114,22 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
             "events are stored and the ledger is not told of them",
             &on_ledger(delivery, "BEFORE UPDATE", format!("NEW.{classification} := OLD.{classification};")),
         ),
-        trigger::put(
-            &[ID],
-            "unmasked",
-            "the ledger keeps whole addresses, to be of more use",
-            &on_ledger(
-                delivery,
-                "BEFORE INSERT",
-                format!("NEW.{} := 'ann.lee@example.com';", ident(&delivery.ledger.recipient)),
-            ),
-        ),
         scan_empty(target),
-        unmeasured(&[ID], "unmeasured", "the list is there and no gauge", target, &delivery.metrics.overdue),
-    ]
+    ];
+    sabotages.extend(unmasked(delivery));
+    if delivery.has(Part::Metrics) {
+        let mistake = "the list is there and no gauge";
+        sabotages.push(unmeasured(&[ID], "unmeasured", mistake, target, &delivery.metrics.overdue));
+    }
+    sabotages
+}
+
+/// None where the ledger keeps no address.
+fn unmasked(delivery: &Delivery) -> Option<Sabotage<Lane>> {
+    let recipient = Some(&delivery.ledger.recipient).filter(|recipient| !recipient.is_empty())?;
+    let body = format!("NEW.{} := 'ann.lee@example.com';", ident(recipient));
+    let mistake = "the ledger keeps whole addresses, to be of more use";
+    Some(trigger::put(&[ID], "unmasked", mistake, &on_ledger(delivery, "BEFORE INSERT", body)))
 }
 
 /// The scan finds nothing.

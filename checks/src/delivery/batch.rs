@@ -3,16 +3,18 @@
 use super::desk::{Desk, Message};
 use super::event::Event;
 use super::law::Expected;
+use super::parts::looks_at;
 use super::post::Reply;
 use super::tamper::{answers, before_storing, calls, classified, events_in, inbound};
 use crate::sabotage::trigger;
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
+use sabot_target::delivery::Part;
 use sabot_target::{Delivery, Lane, Target};
 use sabot_wire::http::Rule;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-const ID: &str = "delivery.batch";
+pub(super) const ID: &str = "delivery.batch";
 
 pub(super) fn check() -> Check<Lane> {
     Check {
@@ -35,12 +37,13 @@ pub(super) fn check() -> Check<Lane> {
 
 async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let desk = Desk::open(cx.lane()).await?;
+    looks_at(cx, Part::Events, "stored events");
     mixed(cx, &desk).await?;
     full(cx, &desk).await?;
     for (what, body, expected) in [
         ("an empty array", json!([]), Counts::default()),
-        ("an array of one bad element", json!([null]), Counts { status: 400, ..Counts::default() }),
-        ("an array of nothing but bad elements", bad(), Counts { status: 400, ..Counts::default() }),
+        ("an array of one bad element", json!([null]), Counts { refused: Some(400), ..Counts::default() }),
+        ("an array of nothing but bad elements", bad(), Counts { refused: Some(400), ..Counts::default() }),
     ] {
         cx.examined(1);
         expected.judge(cx, desk.delivery, what, &desk.post(&body).await?);
@@ -73,7 +76,7 @@ async fn mixed(cx: &Cx<'_, Lane>, desk: &Desk<'_>) -> Judgement {
     );
     let odd = bad().as_array().cloned().unwrap_or_default();
     let expected = Counts {
-        status: 200,
+        refused: None,
         matched: messages.len() * 2,
         unmatched: 1,
         skipped: delivery.undocumented.len().min(messages.len()),
@@ -103,7 +106,7 @@ async fn full(cx: &Cx<'_, Lane>, desk: &Desk<'_>) -> Judgement {
     let messages = desk.messages(webhook.array_length).await?;
     let event = |message: &Message| Event::of(delivery, &first.event, message, desk.begun).json();
     let good: Vec<_> = messages.iter().map(event).collect();
-    let refused = Counts { status: 413, ..Counts::default() };
+    let refused = Counts { refused: Some(413), ..Counts::default() };
     let longer: Vec<_> = good.iter().chain(good.first()).cloned().collect();
     let large: Vec<_> = good
         .iter()
@@ -113,13 +116,13 @@ async fn full(cx: &Cx<'_, Lane>, desk: &Desk<'_>) -> Judgement {
     for (what, body) in [("an array of one too many", longer), ("an array of too many bytes", large)] {
         cx.examined(1);
         refused.judge(cx, delivery, what, &desk.post(&Value::Array(body)).await?);
-        let stored = desk.stored(&messages).await?.len();
+        let stored = desk.stored(&messages).await?.map_or(0, |stored| stored.len());
         if stored > 0 {
             cx.find(Finding::new(format!("{what}: the stored events"), "none", stored.to_string()));
         }
     }
     cx.examined(good.len());
-    let expected = Counts { status: 200, matched: good.len(), ..Counts::default() };
+    let expected = Counts { matched: good.len(), ..Counts::default() };
     expected.judge(cx, delivery, "the longest array", &desk.post(&Value::Array(good)).await?);
     let rows = desk.rows(&messages).await?;
     let expected = Expected::after(delivery, &[(&first.event, desk.begun)]);
@@ -142,49 +145,85 @@ fn padded(delivery: &Delivery, mut event: Value, bytes: usize) -> Value {
 }
 
 /// What an answer to an array must say.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 struct Counts {
-    status: u16,
+    /// The status with which it is refused; none where it is taken.
+    refused: Option<u16>,
     matched: usize,
     unmatched: usize,
     skipped: usize,
     invalid: usize,
 }
 
-impl Default for Counts {
-    fn default() -> Self {
-        Self { status: 200, matched: 0, unmatched: 0, skipped: 0, invalid: 0 }
-    }
-}
-
 impl Counts {
     fn judge(&self, cx: &Cx<'_, Lane>, delivery: &Delivery, what: &str, reply: &Reply) {
         let answers = &delivery.answers;
-        let count = |name: &str| reply.field(name).as_u64().and_then(|count| usize::try_from(count).ok());
-        let good = self.matched + self.unmatched;
-        // Whether what is skipped counts as accepted is left open.
-        let accepted =
-            count(&answers.accepted).is_some_and(|count| count == good || count == good + self.skipped);
-        let counted = accepted
-            && reply.field(&answers.ok) == true
-            && count(&answers.matched) == Some(self.matched)
-            && count(&answers.skipped) == Some(self.skipped)
-            && count(&answers.invalid) == Some(self.invalid);
-        if reply.status != self.status || self.status == 200 && !counted {
-            let expected = match self.status {
-                200 => format!(
-                    "200, {} matched, {} not, {} skipped, {} invalid",
-                    self.matched, self.unmatched, self.skipped, self.invalid
-                ),
-                status => status.to_string(),
-            };
+        let (met, expected) = match self.refused {
+            Some(status) => (reply.status == status, status.to_string()),
+            None => (answers.is_taken(reply.status) && self.are_told(delivery, reply), self.sketch(delivery)),
+        };
+        if !met {
             cx.find(Finding::new(format!("{what}: the answer"), expected, reply.sketch()));
         }
+    }
+
+    /// Whether the answer counts so, in the fields that it has.
+    fn are_told(&self, delivery: &Delivery, reply: &Reply) -> bool {
+        let answers = &delivery.answers;
+        let count = |name: &str| reply.field(name).as_u64().and_then(|count| usize::try_from(count).ok());
+        let counts = |name: &str, wanted: usize| name.is_empty() || count(name) == Some(wanted);
+        let good = self.matched + self.unmatched;
+        // Whether what is skipped counts as accepted is left open.
+        let accepted = counts(&answers.accepted, good) || counts(&answers.accepted, good + self.skipped);
+        accepted
+            && (answers.ok.is_empty() || reply.field(&answers.ok) == true)
+            && counts(&answers.matched, self.matched)
+            && counts(&answers.skipped, self.skipped)
+            && counts(&answers.invalid, self.invalid)
+    }
+
+    fn sketch(&self, delivery: &Delivery) -> String {
+        let Self { matched, unmatched, skipped, invalid, .. } = self;
+        let taken = delivery.answers.told();
+        format!("{taken}, {matched} matched, {unmatched} not, {skipped} skipped, {invalid} invalid")
     }
 }
 
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     let delivery = &target.delivery;
+    let mut sabotages = if delivery.has(Part::Events) { on_storing(delivery) } else { Vec::new() };
+    sabotages.extend(uncounted(target));
+    sabotages.extend([
+        events_in(
+            &[ID],
+            "bytes-unlimited",
+            "the limit of an array's size is lifted",
+            target,
+            |event, delivery| {
+                event.remove(&delivery.payload.reason);
+            },
+        ),
+        array_rule(target, "refused-whole", "one bad element refuses the whole array", |elements, _| {
+            elements.iter().any(|element| !element.is_object()).then(|| json!([null]))
+        }),
+        array_rule(
+            target,
+            "cut-short",
+            "what an array has too many is cut off in silence",
+            |elements, most| (elements.len() > most).then(|| Value::Array(elements[..most].to_vec())),
+        ),
+        array_rule(target, "empty-refused", "an empty array is a bad request", |elements, _| {
+            elements.is_empty().then(|| json!([null]))
+        }),
+        array_rule(target, "nothing-accepted", "what holds no event is a success", |elements, _| {
+            (!elements.is_empty() && elements.iter().all(|element| !element.is_object())).then(|| json!([]))
+        }),
+    ]);
+    sabotages
+}
+
+/// What stands in the way of events that are to be stored.
+fn on_storing(delivery: &Delivery) -> Vec<Sabotage<Lane>> {
     let column = crate::sql::ident(&delivery.events.event);
     let takes_along = format!(
         "IF {} IS NULL THEN RAISE EXCEPTION 'an event of another sort'; END IF;",
@@ -207,41 +246,20 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
             "a page size of a hundred is left in, and the rest is forgotten",
             &before_storing(delivery, first_hundred.into()),
         ),
-        events_in(
-            &[ID],
-            "bytes-unlimited",
-            "the limit of an array's size is lifted",
-            target,
-            |event, delivery| {
-                event.remove(&delivery.payload.reason);
-            },
-        ),
-        answers(&[ID], "bad-uncounted", "nobody is told of the elements that were none", target, {
-            let invalid = delivery.answers.invalid.clone();
-            move |response| {
-                let mut answer: Value = serde_json::from_slice(&response.body).unwrap_or_default();
-                if answer.get(&invalid).and_then(Value::as_u64).is_some_and(|count| count > 0) {
-                    answer[&invalid] = 0.into();
-                    response.body = answer.to_string().into();
-                }
-            }
-        }),
-        array_rule(target, "refused-whole", "one bad element refuses the whole array", |elements, _| {
-            elements.iter().any(|element| !element.is_object()).then(|| json!([null]))
-        }),
-        array_rule(
-            target,
-            "cut-short",
-            "what an array has too many is cut off in silence",
-            |elements, most| (elements.len() > most).then(|| Value::Array(elements[..most].to_vec())),
-        ),
-        array_rule(target, "empty-refused", "an empty array is a bad request", |elements, _| {
-            elements.is_empty().then(|| json!([null]))
-        }),
-        array_rule(target, "nothing-accepted", "what holds no event is a success", |elements, _| {
-            (!elements.is_empty() && elements.iter().all(|element| !element.is_object())).then(|| json!([]))
-        }),
     ]
+}
+
+/// None where answers do not count what was no event.
+fn uncounted(target: &Target) -> Option<Sabotage<Lane>> {
+    let invalid = Some(target.delivery.answers.invalid.clone()).filter(|invalid| !invalid.is_empty())?;
+    let mistake = "nobody is told of the elements that were none";
+    Some(answers(&[ID], "bad-uncounted", mistake, target, move |response| {
+        let mut answer: Value = serde_json::from_slice(&response.body).unwrap_or_default();
+        if answer.get(&invalid).and_then(Value::as_u64).is_some_and(|count| count > 0) {
+            answer[&invalid] = 0.into();
+            response.body = answer.to_string().into();
+        }
+    }))
 }
 
 /// Puts another body in the place of an array.

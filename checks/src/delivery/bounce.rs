@@ -4,15 +4,17 @@
 use super::desk::Desk;
 use super::event::Event;
 use super::law::Expected;
+use super::parts::looks_at;
 use super::tamper::on_ledger;
 use crate::sabotage::trigger;
 use crate::sql::{ident, literal};
 use sabot_engine::{CannotTell, Check, Cx, Judgement, Level, Need, Sabotage, Sharing};
+use sabot_target::delivery::Part;
 use sabot_target::{Lane, Target};
 use serde_json::Value;
 use std::time::Duration;
 
-const ID: &str = "delivery.bounce-after-delivery";
+pub(super) const ID: &str = "delivery.bounce-after-delivery";
 
 pub(super) fn check() -> Check<Lane> {
     Check {
@@ -36,6 +38,7 @@ pub(super) fn check() -> Check<Lane> {
 async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let desk = Desk::open(cx.lane()).await?;
     let delivery = desk.delivery;
+    let arrays = looks_at(cx, Part::Batch, "both events in the same array");
     let stamps = delivery.documented.iter().find(|documented| documented.stamps);
     let stamps = stamps.ok_or_else(|| CannotTell::new("no documented event stamps the time of delivery"))?;
     let later: Vec<_> = delivery.documented.iter().filter(|documented| !documented.stamps).collect();
@@ -43,18 +46,21 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let (at, after) = (desk.begun, desk.begun + 3_600_000);
     for (documented, pair) in later.iter().zip(messages.chunks_exact(2)) {
         let [alone, together] = pair else { continue };
-        cx.examined(2);
+        cx.examined(1);
         let delivered = |message| Event::of(delivery, &stamps.event, message, at).json();
         let other = |message| Event::of(delivery, &documented.event, message, after).json();
         desk.post(&delivered(alone)).await?;
         let expected = Expected::after(delivery, &[(&stamps.event, at)]);
         expected.judge(cx, format!("`{}`", stamps.event), desk.row(alone).await?.as_ref());
         desk.post(&other(alone)).await?;
-        desk.post(&Value::Array(vec![delivered(together), other(together)])).await?;
         let expected = Expected::after(delivery, &[(&stamps.event, at), (&documented.event, after)]);
         let subject = format!("`{}` an hour after `{}`", documented.event, stamps.event);
         expected.judge(cx, subject.clone(), desk.row(alone).await?.as_ref());
-        expected.judge(cx, format!("{subject}, in one array"), desk.row(together).await?.as_ref());
+        if arrays {
+            cx.examined(1);
+            desk.post(&Value::Array(vec![delivered(together), other(together)])).await?;
+            expected.judge(cx, format!("{subject}, in one array"), desk.row(together).await?.as_ref());
+        }
         desk.post(&delivered(alone)).await?;
         let subject = format!("{subject}, the delivery told once more");
         expected.judge(cx, subject, desk.row(alone).await?.as_ref());

@@ -16,7 +16,7 @@ use std::fmt;
 use std::sync::Arc;
 use tokio::time::timeout;
 
-const ID: &str = "delivery.cursor";
+pub(super) const ID: &str = "delivery.cursor";
 
 /// Emails with higher ids that are there before the late one commits; and those that make a history.
 const HIGHER: usize = 3;

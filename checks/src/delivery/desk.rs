@@ -1,11 +1,12 @@
 //! The desk of a delivery check: it makes messages of its own past the wires, posts events about them over the wire in
 //! front of the target, reads what became of them, and takes its rows away again.
 
-use super::post::{self, Reply};
-use super::sql::{accepted_columns, ledger_of};
-use crate::sql::ident;
+use super::post::{self, Call, Reply};
+use super::sql::{filled, ledger_of};
+use crate::sql::{ident, literal};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use sabot_engine::{Context as _, Judgement};
+use sabot_target::delivery::Part;
 use sabot_target::{Delivery, Instance, Lane};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -50,13 +51,17 @@ pub(crate) struct Stored {
     pub(crate) raw: String,
 }
 
+/// The stored events of messages, by the messages' ids.
+pub(crate) type StoredEvents = BTreeMap<String, Vec<Stored>>;
+
 /// See the module.
 pub(crate) struct Desk<'a> {
     pub(crate) lane: &'a Lane,
     pub(crate) delivery: &'a Delivery,
     /// A connection past the wires.
     pub(crate) client: Client,
-    secret: String,
+    /// How a call is heard.
+    pub(crate) call: Call,
     /// A day ago, in milliseconds since 1970.
     pub(crate) begun: i64,
 }
@@ -65,10 +70,10 @@ impl<'a> Desk<'a> {
     pub(crate) async fn open(lane: &'a Lane) -> Judgement<Self> {
         let delivery = delivery(lane);
         let client = connect(lane).await?;
-        let secret = post::secret(lane, &delivery.webhook.secret)?;
+        let call = Call::showing(&delivery.webhook, &post::secret(lane, &delivery.webhook.secret)?);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
         let begun = i64::try_from(now).unwrap_or_default() - DAY;
-        Ok(Self { lane, delivery, client, secret, begun })
+        Ok(Self { lane, delivery, client, call, begun })
     }
 
     /// The instance that takes events.
@@ -80,23 +85,25 @@ impl<'a> Desk<'a> {
     pub(crate) async fn messages(&self, count: usize) -> Judgement<Vec<Message>> {
         let messages: Vec<_> = (0..count).map(|_| self.unknown()).collect();
         let ledger = &self.delivery.ledger;
+        let kind = self.delivery.forwarder.kinds.iter().find(|kind| kind.emails);
+        let (columns, values) = filled(
+            ledger,
+            &[
+                (&ledger.audit_id, "own.audit_id"),
+                (&ledger.sent_at, &format!("to_timestamp({})", (self.begun - 3_600_000) / 1000)),
+                (&ledger.provider, &literal(&self.delivery.provider)),
+                (&ledger.provider_id, "own.id"),
+                (&ledger.recipient, "'a***@example.com'"),
+                (&ledger.template_kind, &literal(kind.map_or("", |kind| &kind.kind))),
+                (&ledger.classification, &literal(&self.delivery.standing.accepted)),
+            ],
+        );
         let insert = format!(
-            "INSERT INTO {} ({}) SELECT own.audit_id, to_timestamp($3::float8), $4, own.id, 'a***@example.com', $5, $6
-             FROM unnest($1::bigint[], $2::text[]) AS own (audit_id, id)",
+            "INSERT INTO {} ({columns}) SELECT {values} FROM unnest($1::bigint[], $2::text[]) AS own (audit_id, id)",
             ident(&ledger.table),
-            accepted_columns(ledger),
         );
         let audit_ids: Vec<_> = messages.iter().map(|message| message.audit_id).collect();
-        let ids: Vec<_> = messages.iter().map(|message| message.id.as_str()).collect();
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are far below 2^53")]
-        let sent_at = (self.begun - 3_600_000) as f64 / 1e3;
-        let kind = self.delivery.forwarder.kinds.iter().find(|kind| kind.emails);
-        let kind = kind.map_or("", |kind| kind.kind.as_str());
-        let accepted = &self.delivery.standing.accepted;
-        self.client
-            .execute(&insert, &[&audit_ids, &ids, &sent_at, &self.delivery.provider, &kind, accepted])
-            .await
-            .context("making ledger rows")?;
+        self.client.execute(&insert, &[&audit_ids, &ids(&messages)]).await.context("making ledger rows")?;
         Ok(messages)
     }
 
@@ -125,8 +132,7 @@ impl<'a> Desk<'a> {
 
     /// Posts bytes to `instance` with the right secret.
     pub(crate) async fn post_to(&self, instance: &Instance, body: Vec<u8>) -> Judgement<Reply> {
-        let path = self.delivery.webhook.path_with(&self.secret);
-        post::post(self.lane, instance, &path, post::JSON, body).await
+        post::post(self.lane, instance, &self.call, post::JSON, body).await
     }
 
     /// Posts as the provider does: again for as long as the target asks for it. How often it did, and the last answer.
@@ -156,15 +162,25 @@ impl<'a> Desk<'a> {
         Ok(self.rows(std::slice::from_ref(message)).await?.remove(&message.id))
     }
 
-    /// The stored events of `messages`, by id, in order.
-    pub(crate) async fn stored(&self, messages: &[Message]) -> Judgement<BTreeMap<String, Vec<Stored>>> {
-        super::sql::stored_of(&self.client, self.delivery, &ids(messages)).await
+    /// The stored events of `messages`, by id, in order; `None` where the target stores none.
+    pub(crate) async fn stored(&self, messages: &[Message]) -> Judgement<Option<StoredEvents>> {
+        if !self.delivery.has(Part::Events) {
+            return Ok(None);
+        }
+        super::sql::stored_of(&self.client, self.delivery, &ids(messages)).await.map(Some)
+    }
+
+    /// Those of one message.
+    pub(crate) async fn stored_of(&self, message: &Message) -> Judgement<Option<Vec<Stored>>> {
+        let stored = self.stored(std::slice::from_ref(message)).await?;
+        Ok(stored.map(|mut stored| stored.remove(&message.id).unwrap_or_default()))
     }
 
     /// Takes away every row of `messages`.
     pub(crate) async fn clear(&self, messages: &[Message]) -> Judgement {
         let (ledger, events) = (&self.delivery.ledger, &self.delivery.events);
-        for (table, column) in [(&ledger.table, &ledger.provider_id), (&events.table, &events.provider_id)] {
+        let stored = self.delivery.has(Part::Events).then_some((&events.table, &events.provider_id));
+        for (table, column) in [(&ledger.table, &ledger.provider_id)].into_iter().chain(stored) {
             let delete = format!("DELETE FROM {} WHERE {} = ANY($1)", ident(table), ident(column));
             self.client.execute(&delete, &[&ids(messages)]).await.context("taking the rows away")?;
         }

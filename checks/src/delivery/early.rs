@@ -100,9 +100,9 @@ async fn while_held(
         for (name, at) in &events {
             let body = Event::of(delivery, name, &message, *at).json().to_string().into_bytes();
             let (_, reply) = desk.post_until_taken(receiver, body).await?;
-            if reply.status != 200 {
+            if !delivery.answers.is_taken(reply.status) {
                 let subject = format!("`{name}` while {what} is held: the answer");
-                cx.find(Finding::new(subject, "200", reply.sketch()));
+                cx.find(Finding::new(subject, delivery.answers.told(), reply.sketch()));
             }
         }
         Judgement::Ok(())

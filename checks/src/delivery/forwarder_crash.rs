@@ -17,7 +17,7 @@ use step::Step;
 
 pub(super) use sabotages::sabotages;
 
-const ID: &str = "delivery.forwarder-crash";
+pub(super) const ID: &str = "delivery.forwarder-crash";
 
 /// Emails that two workers share in the end, and how long the provider takes for each: several looks for work.
 const IN_COMPANY: usize = 8;

@@ -2,20 +2,23 @@
 
 pub(super) mod corpus;
 
+use super::answer;
 use super::desk::{Desk, Message};
 use super::event::Event;
 use super::law::{Expected, sketch_row};
+use super::parts::looks_at;
 use super::post::{self, Reply};
 use super::tamper::{answers, calls, inbound};
 use corpus::{Body, Fate, corpus};
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
-use sabot_target::{Lane, Target};
+use sabot_target::delivery::Part;
+use sabot_target::{Delivery, Lane, Target};
 use sabot_wire::http::{Match, Rule};
 use serde_json::{Map, Value};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-const ID: &str = "delivery.malformed";
+pub(super) const ID: &str = "delivery.malformed";
 
 pub(super) fn check() -> Check<Lane> {
     Check {
@@ -45,6 +48,10 @@ pub(super) fn check() -> Check<Lane> {
 async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let desk = Desk::open(cx.lane()).await?;
     let delivery = desk.delivery;
+    looks_at(cx, Part::Events, "stored events");
+    looks_at(cx, Part::Batch, "arrays of events");
+    looks_at(cx, Part::EventLimit, "bodies that are too large");
+    answer::looks_at(cx, |answers| &answers.error, "what is wrong");
     let messages = desk.messages(1).await?;
     let Some(message) = messages.first() else { return Ok(()) };
     let before = desk.row(message).await?;
@@ -60,7 +67,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
             break;
         }
     }
-    let kept = desk.stored(&messages).await?.into_values().map(|stored| stored.len()).sum::<usize>();
+    let kept = desk.stored_of(message).await?.map_or(0, |stored| stored.len());
     if kept > 0 && !cx.is_red() {
         cx.find(Finding::new("the events stored of all that", "none", kept.to_string()));
     }
@@ -71,9 +78,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
 }
 
 async fn send(desk: &Desk<'_>, body: &Body) -> Judgement<Reply> {
-    let webhook = &desk.delivery.webhook;
-    let path = webhook.path_with(&post::secret(desk.lane, &webhook.secret)?);
-    post::post(desk.lane, desk.receiver()?, &path, body.content_type, body.bytes.clone()).await
+    post::post(desk.lane, desk.receiver()?, &desk.call, body.content_type, body.bytes.clone()).await
 }
 
 fn refused(cx: &Cx<'_, Lane>, desk: &Desk<'_>, body: &Body, reply: &Reply) {
@@ -84,8 +89,12 @@ fn refused(cx: &Cx<'_, Lane>, desk: &Desk<'_>, body: &Body, reply: &Reply) {
         cx.find(finding.evidence(body.sketch()));
         return;
     }
+    if answers.error.is_empty() {
+        return;
+    }
     let error = reply.field(&answers.error);
-    let text = |field: &str| error.get(field).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+    let holds = |field: &str| error.get(field).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
+    let text = |field: &str| field.is_empty() || holds(field);
     if !text(&answers.error_code) || !text(&answers.error_message) {
         let expected =
             format!("`{}` with `{}` and `{}`", answers.error, answers.error_code, answers.error_message);
@@ -97,10 +106,10 @@ fn refused(cx: &Cx<'_, Lane>, desk: &Desk<'_>, body: &Body, reply: &Reply) {
 async fn oddities(cx: &Cx<'_, Lane>, desk: &Desk<'_>, bodies: &[Body]) -> Judgement {
     for body in bodies.iter().filter(|body| body.fate == Fate::Taken) {
         cx.examined(1);
-        let reply = send(desk, body).await?;
-        if reply.status != 200 {
-            let finding =
-                Finding::new(format!("{}: the answer", body.what), "200: it is an event", reply.sketch());
+        let (reply, answers) = (send(desk, body).await?, &desk.delivery.answers);
+        if !answers.is_taken(reply.status) {
+            let expected = format!("{}: it is an event", answers.told());
+            let finding = Finding::new(format!("{}: the answer", body.what), expected, reply.sketch());
             cx.find(finding.evidence(body.sketch()));
         }
     }
@@ -113,8 +122,9 @@ async fn good_again(cx: &Cx<'_, Lane>, desk: &Desk<'_>, message: &Message) -> Ju
     let delivery = desk.delivery;
     let Some(stamps) = delivery.documented.iter().find(|documented| documented.stamps) else { return Ok(()) };
     let reply = desk.post(&Event::of(delivery, &stamps.event, message, desk.begun).json()).await?;
-    if reply.status != 200 {
-        cx.find(Finding::new("a good event after all that: the answer", "200", reply.sketch()));
+    if !delivery.answers.is_taken(reply.status) {
+        let expected = delivery.answers.told();
+        cx.find(Finding::new("a good event after all that: the answer", expected, reply.sketch()));
     }
     let expected = Expected::after(delivery, &[(&stamps.event, desk.begun)]);
     expected.judge(cx, "a good event after all that", desk.row(message).await?.as_ref());
@@ -122,6 +132,7 @@ async fn good_again(cx: &Cx<'_, Lane>, desk: &Desk<'_>, message: &Message) -> Ju
 }
 
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
+    let delivery = &target.delivery;
     let put_right = |name: &str, mistake: &str, status: u16| {
         answers(&[ID], name, mistake, target, move |response| {
             if response.status == 400 {
@@ -129,37 +140,49 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
             }
         })
     };
-    let webhook = target.delivery.webhook.clone();
-    let limit = webhook.event_limit;
-    let error = target.delivery.answers.error.clone();
-    vec![
-        put_right("success", "what can't be read is logged and answered 200", 200),
+    let again = delivery.webhook.repeated.first().copied().unwrap_or(429);
+    let mut sabotages = vec![
+        put_right("success", "what can't be read is logged and answered 200", delivery.answers.taken()),
         put_right("internal-error", "the parser panics", 500),
-        put_right("come-again", "what can't be read is asked for again, for ever", 429),
-        answers(&[ID], "envelope-gone", "a refusal is a bare line of text", target, move |response| {
-            let body: Map<String, Value> = serde_json::from_slice(&response.body).unwrap_or_default();
-            if body.contains_key(&error) {
-                response.body = "bad request".into();
-            }
-        }),
-        inbound(&[ID], "size-unlimited", "a body is read to its end, whatever its size", target, move |_| {
+        put_right("come-again", "what can't be read is asked for again, for ever", again),
+    ];
+    sabotages.extend(envelope_gone(target));
+    sabotages.extend(size_unlimited(target));
+    sabotages.extend([lenient(target), strict(target), poisoned(target), hangs(target)]);
+    sabotages
+}
+
+/// None where refusals have no envelope.
+fn envelope_gone(target: &Target) -> Option<Sabotage<Lane>> {
+    let error = Some(target.delivery.answers.error.clone()).filter(|error| !error.is_empty())?;
+    Some(answers(&[ID], "envelope-gone", "a refusal is a bare line of text", target, move |response| {
+        let body: Map<String, Value> = serde_json::from_slice(&response.body).unwrap_or_default();
+        if body.contains_key(&error) {
+            response.body = "bad request".into();
+        }
+    }))
+}
+
+/// None where an event may be of any size.
+fn size_unlimited(target: &Target) -> Option<Sabotage<Lane>> {
+    let Delivery { webhook, answers, .. } = target.delivery.clone();
+    let (limit, taken) = (webhook.event_limit, answers.taken());
+    let mistake = "a body is read to its end, whatever its size";
+    target.delivery.has(Part::EventLimit).then(|| {
+        inbound(&[ID], "size-unlimited", mistake, target, move |_| {
             let large = calls(&webhook).and(Match::when(move |head| {
                 let length = head
                     .header("content-length")
                     .and_then(|length| std::str::from_utf8(length).ok()?.parse().ok());
                 length.is_some_and(|length: usize| length > limit)
             }));
-            Rule::on(large).rewrite_response(|response| {
+            Rule::on(large).rewrite_response(move |response| {
                 if response.status == 413 {
-                    response.status = 200;
+                    response.status = taken;
                 }
             })
-        }),
-        lenient(target),
-        strict(target),
-        poisoned(target),
-        hangs(target),
-    ]
+        })
+    })
 }
 
 /// What is missing is filled in.
@@ -186,13 +209,14 @@ fn strict(target: &Target) -> Sabotage<Lane> {
 
 /// After one bad body nothing works any more.
 fn poisoned(target: &Target) -> Sabotage<Lane> {
-    let webhook = target.delivery.webhook.clone();
+    let Delivery { webhook, answers, .. } = target.delivery.clone();
     let mistake = "a bad body makes a handler panic while it holds a lock: every later event fails";
     inbound(&[ID], "poisoned", mistake, target, move |_| {
         let poisoned = AtomicBool::new(false);
+        let answers = answers.clone();
         Rule::on(calls(&webhook)).rewrite_response(move |response| match response.status {
             400 => poisoned.store(true, Ordering::SeqCst),
-            200 if poisoned.load(Ordering::SeqCst) => response.status = 500,
+            status if answers.is_taken(status) && poisoned.load(Ordering::SeqCst) => response.status = 500,
             _ => {}
         })
     })

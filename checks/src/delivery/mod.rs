@@ -1,6 +1,7 @@
 //! The delivery track: every email's fate is known, whatever the provider sends, repeats, or sends out of order.
 
 mod accepted_too_long;
+mod answer;
 mod auth;
 mod batch;
 mod bounce;
@@ -17,6 +18,7 @@ mod no_renderer;
 mod order;
 mod outage;
 pub(crate) mod outbox;
+pub(crate) mod parts;
 mod post;
 mod replay;
 mod roundtrip;

@@ -9,7 +9,7 @@ use sabot_engine::{CannotTell, Check, Context as _, Cx, Finding, Judgement, Leve
 use sabot_target::{Lane, Target};
 use serde_json::{Map, Value};
 
-const ID: &str = "delivery.no-renderer";
+pub(super) const ID: &str = "delivery.no-renderer";
 
 /// A kind that nobody declares.
 const UNHEARD_OF: &str = "sabot.unheard-of";

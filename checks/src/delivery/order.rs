@@ -3,16 +3,18 @@
 use super::desk::{Desk, Message};
 use super::event::Event;
 use super::law::{Dice, Expected, permutations};
+use super::parts::looks_at;
 use super::tamper::{after_arrival, before_storing, classified, of_event, on_ledger};
 use crate::sabotage::trigger;
 use crate::sql::ident;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
+use sabot_target::delivery::Part;
 use sabot_target::{Delivery, Lane, Target};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-const ID: &str = "delivery.order";
+pub(super) const ID: &str = "delivery.order";
 
 /// Messages whose events are on their way at the same time; those of one message come one after the other.
 const AT_ONCE: usize = 16;
@@ -44,6 +46,7 @@ pub(super) fn check() -> Check<Lane> {
 
 async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let desk = &Desk::open(cx.lane()).await?;
+    looks_at(cx, Part::Events, "stored events");
     let trials = trials(desk.delivery);
     let messages = desk.messages(trials.len()).await?;
     let posts = trials.iter().zip(&messages).map(|(trial, message)| trial.post(desk, message));
@@ -56,6 +59,7 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
         if !expected.judge(cx, trial.sketch(), rows.get(&message.id)) {
             continue;
         }
+        let Some(stored) = &stored else { continue };
         let kept = stored.get(&message.id).map_or(0, Vec::len);
         if kept != trial.distinct() {
             let observed = format!("{kept} stored events");
@@ -138,29 +142,29 @@ fn random<'a>(names: &[&'a str], dice: &mut Dice) -> Trial<'a> {
 
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     let delivery = &target.delivery;
-    let (stamp, time) = (ident(&delivery.ledger.delivered_at), ident(&delivery.events.event_time));
+    let stamp = ident(&delivery.ledger.delivered_at);
     let first = format!("NEW.{stamp} := coalesce(OLD.{stamp}, NEW.{stamp});");
-    let late = format!(
-        "IF EXISTS (SELECT FROM {} AS stored WHERE {} AND stored.{time} > NEW.{time}) THEN RETURN NULL; END IF;",
-        ident(&delivery.events.table),
-        same_message(delivery),
-    );
-    let mut sabotages = vec![
-        trigger::put(
-            &[ID],
-            "first-delivery-stays",
-            "the time of delivery is set once and never again",
-            &on_ledger(delivery, "BEFORE UPDATE", first),
-        ),
-        trigger::put(
-            &[ID],
-            "late-events-lost",
-            "an event older than the last one is taken for a replay",
-            &before_storing(delivery, late),
-        ),
-    ];
-    sabotages.extend(decided_otherwise(delivery));
+    let mut sabotages = vec![trigger::put(
+        &[ID],
+        "first-delivery-stays",
+        "the time of delivery is set once and never again",
+        &on_ledger(delivery, "BEFORE UPDATE", first),
+    )];
+    if delivery.has(Part::Events) {
+        sabotages.push(late_events_lost(delivery));
+        sabotages.extend(decided_otherwise(delivery));
+    }
     sabotages
+}
+
+fn late_events_lost(delivery: &Delivery) -> Sabotage<Lane> {
+    let (events, ours) = (ident(&delivery.events.table), same_message(delivery));
+    let time = ident(&delivery.events.event_time);
+    let late = format!(
+        "IF EXISTS (SELECT FROM {events} AS stored WHERE {ours} AND stored.{time} > NEW.{time}) THEN RETURN NULL; END IF;",
+    );
+    let mistake = "an event older than the last one is taken for a replay";
+    trigger::put(&[ID], "late-events-lost", mistake, &before_storing(delivery, late))
 }
 
 /// The stored events of the message that the event in `NEW` is about.

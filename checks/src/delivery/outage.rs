@@ -7,9 +7,11 @@ use super::desk::{Desk, Message};
 use super::event::Event;
 use super::law::{Expected, sketch_row};
 use super::metrics::metric;
+use super::parts::looks_at;
 use futures_util::{StreamExt as _, TryStreamExt as _, future, stream};
 use sabot_engine::{CannotTell, Check, Context as _, Cx, Finding, Judgement, Level, Need, Sharing};
-use sabot_target::{Instance, Lane};
+use sabot_target::delivery::Part;
+use sabot_target::{Delivery, Instance, Lane};
 use sabot_wire::pg::{self, CutAt, Mode};
 use sabot_wire::rule::Nth;
 use std::time::Duration;
@@ -112,8 +114,10 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     // An instance of its own: the others keep their database.
     let instance = &desk.lane.further(&delivery.webhook.service, &Vec::new()).await?;
     let events: Vec<_> = events(desk, &messages);
-    let unavailable = &delivery.metrics.unavailable;
-    let before = metric(desk.lane, instance, unavailable).await?.unwrap_or_default();
+    looks_at(cx, Part::Events, "stored events");
+    looks_at(cx, Part::RetryAfter, "when to come again");
+    let measured = looks_at(cx, Part::Metrics, "the counter of such answers");
+    let before = if measured { counted(desk, instance).await? } else { 0.0 };
     let (progress, watched) = watch::channel(Progress::default());
     let progress = &progress;
     let posts: Vec<_> = events
@@ -125,15 +129,14 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let (_, felt) = (streamed?, felt?);
     let seen = *progress.borrow();
     cx.examined(events.len());
-    answers(cx, &seen);
-    let counted = metric(desk.lane, instance, unavailable).await?.unwrap_or_default() - before;
-    if seen.repeated > 0 && counted < 1.0 {
-        let expected = format!("above zero after {} such answers", seen.repeated);
-        cx.find(Finding::new(
-            format!("the counter {unavailable}"),
-            expected,
-            format!("{counted} more than before"),
-        ));
+    answers(cx, desk.delivery, &seen);
+    if measured && seen.repeated > 0 {
+        let more = counted(desk, instance).await? - before;
+        if more < 1.0 {
+            let subject = format!("the counter {}", delivery.metrics.unavailable);
+            let expected = format!("above zero after {} such answers", seen.repeated);
+            cx.find(Finding::new(subject, expected, format!("{more} more than before")));
+        }
     }
     whole(cx, desk, &messages, &events).await?;
     cx.fact("events", events.len());
@@ -148,12 +151,20 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     }
 }
 
+/// How many answers asked for an event again, by the instance's own counter.
+async fn counted(desk: &Desk<'_>, instance: &Instance) -> Judgement<f64> {
+    let unavailable = &desk.delivery.metrics.unavailable;
+    Ok(metric(desk.lane, instance, unavailable).await?.unwrap_or_default())
+}
+
 /// What the provider makes of the answers.
-fn answers(cx: &Cx<'_, Lane>, seen: &Progress) {
+fn answers(cx: &Cx<'_, Lane>, delivery: &Delivery, seen: &Progress) {
+    let taken = format!("{}, or one at which the provider repeats", delivery.answers.told());
+    let without_time = if delivery.has(Part::RetryAfter) { seen.without_time } else { 0 };
     for (subject, expected, count, observed) in [
         (
             "the answers",
-            "200, or one at which the provider repeats",
+            taken.as_str(),
             seen.discarded,
             format!("{} answered {}", seen.discarded, seen.status),
         ),
@@ -161,8 +172,8 @@ fn answers(cx: &Cx<'_, Lane>, seen: &Progress) {
         (
             "the answers that ask to come again",
             "each says when",
-            seen.without_time,
-            format!("{} do not", seen.without_time),
+            without_time,
+            format!("{without_time} do not"),
         ),
     ] {
         if count > 0 {
@@ -193,7 +204,7 @@ async fn provider(
         let reply = desk.post_to(instance, body.clone()).await?;
         let repeats = desk.delivery.webhook.repeated.contains(&reply.status);
         progress.send_modify(|progress| match reply.status {
-            200 => progress.acknowledged += 1,
+            status if desk.delivery.answers.is_taken(status) => progress.acknowledged += 1,
             0 => progress.silent += 1,
             _ if repeats => {
                 progress.repeated += 1;
@@ -254,12 +265,16 @@ async fn comes_to(watched: &mut watch::Receiver<Progress>, shows: impl Fn(&Progr
 async fn whole(cx: &Cx<'_, Lane>, desk: &Desk<'_>, messages: &[Message], events: &[Event<'_>]) -> Judgement {
     let (rows, stored) = (desk.rows(messages).await?, desk.stored(messages).await?);
     let of_each = events.len() / messages.len().max(1);
-    let kept: Vec<_> = messages.iter().map(|message| stored.get(&message.id).map_or(0, Vec::len)).collect();
-    let wrong = kept.iter().filter(|kept| **kept != of_each).count();
-    if wrong > 0 {
-        let total: usize = kept.iter().sum();
-        let observed = format!("{total} stored; {wrong} messages lack some or have too many");
-        cx.find(Finding::new("the stored events", format!("{} of them, each once", events.len()), observed));
+    if let Some(stored) = &stored {
+        let kept = messages.iter().map(|message| stored.get(&message.id).map_or(0, Vec::len));
+        let kept: Vec<_> = kept.collect();
+        let wrong = kept.iter().filter(|kept| **kept != of_each).count();
+        if wrong > 0 {
+            let total: usize = kept.iter().sum();
+            let observed = format!("{total} stored; {wrong} messages lack some or have too many");
+            let expected = format!("{} of them, each once", events.len());
+            cx.find(Finding::new("the stored events", expected, observed));
+        }
     }
     let told: Vec<_> = events.iter().take(of_each).map(|event| (event.name.as_str(), event.at)).collect();
     let expected = Expected::after(desk.delivery, &told);

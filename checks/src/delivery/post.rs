@@ -1,13 +1,34 @@
-//! Posting to the webhook, and the answer as it came.
+//! Posting to the webhook, with what it takes to be heard there, and the answer as it came.
 
 use super::desk::delivery;
 use sabot_engine::{CannotTell, Context as _, Judgement};
+use sabot_target::delivery::Webhook;
 use sabot_target::{Instance, Lane};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
 /// The content type of an event.
 pub(crate) const JSON: &str = "application/json";
+
+/// Where a call goes, and what it shows to be heard.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Call {
+    pub(crate) path: String,
+    /// Name and value.
+    pub(crate) header: Option<(String, String)>,
+}
+
+impl Call {
+    /// A call that shows `secret` where the webhook looks for it.
+    pub(crate) fn showing(webhook: &Webhook, secret: &str) -> Self {
+        let value = || webhook.header_form.replace(SECRET, secret);
+        let header = webhook.header.as_ref().map(|name| (name.clone(), value()));
+        Self { path: webhook.path.replace(SECRET, secret), header }
+    }
+}
+
+/// What stands for the secret in a path or a header.
+pub(crate) const SECRET: &str = "{secret}";
 
 /// One answer.
 #[derive(Debug, Clone)]
@@ -47,17 +68,20 @@ pub(crate) fn secret(lane: &Lane, name: &str) -> Judgement<String> {
     found.map(|(_, value)| value.to_owned()).ok_or_else(none)
 }
 
-/// Posts `body` to `path` of `instance` over the wire in front of it.
+/// Posts `body` to the webhook of `instance` over the wire in front of it.
 pub(crate) async fn post(
     lane: &Lane,
     instance: &Instance,
-    path: &str,
+    call: &Call,
     content_type: &str,
     body: Vec<u8>,
 ) -> Judgement<Reply> {
     let limit = delivery(lane).webhook.answers_within;
     let begun = Instant::now();
-    let request = lane.client().post(instance.url(path)).timeout(limit);
+    let mut request = lane.client().post(instance.url(&call.path)).timeout(limit);
+    if let Some((name, value)) = &call.header {
+        request = request.header(name, value);
+    }
     let sent = request.header("content-type", content_type).body(body).send().await;
     let silent = || Reply { status: 0, says_when: false, body: String::new(), took: begun.elapsed() };
     let response = match sent {

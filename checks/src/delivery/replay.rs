@@ -1,18 +1,21 @@
 //! `delivery.replay`: the same event again, in whatever form, changes nothing at all.
 
-use super::desk::{Desk, Message, Row, Stored};
+use super::desk::{Desk, Message, Row, Stored, StoredEvents};
 use super::event::Event;
 use super::law::sketch_row;
+use super::parts::looks_at;
 use super::tamper::{after_arrival, before_storing, events_in, of_event};
 use super::{roundtrip, storm, unique};
 use crate::sabotage::trigger;
+use crate::sql::ident;
 use sabot_engine::{Check, Cx, Figure, Finding, Judgement, Level, Need, Rows, Sabotage, Sharing};
+use sabot_target::delivery::Part;
 use sabot_target::{Delivery, Lane, Target};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-const ID: &str = "delivery.replay";
+pub(super) const ID: &str = "delivery.replay";
 
 /// How often each event comes again at the same moment.
 const AT_ONCE: usize = 10;
@@ -39,6 +42,8 @@ pub(super) fn check() -> Check<Lane> {
 
 async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let desk = Desk::open(cx.lane()).await?;
+    looks_at(cx, Part::Events, "stored events");
+    looks_at(cx, Part::Batch, "events again as an array");
     let delivery = desk.delivery;
     let messages = desk.messages(delivery.documented.len()).await?;
     let events = events(&desk, &messages);
@@ -49,8 +54,9 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     for (how, bodies, at_once) in rounds(delivery, &events) {
         replays += bodies.len();
         for reply in desk.post_all(bodies, at_once).await? {
-            if reply.status != 200 {
-                cx.find(Finding::new(format!("an event again, {how}: the answer"), "200", reply.sketch()));
+            if !delivery.answers.is_taken(reply.status) {
+                let subject = format!("an event again, {how}: the answer");
+                cx.find(Finding::new(subject, delivery.answers.told(), reply.sketch()));
             }
         }
         let after = Snapshot::take(&desk, &messages).await?;
@@ -93,19 +99,23 @@ fn rounds(delivery: &Delivery, events: &[Event<'_>]) -> Vec<(&'static str, Vec<V
         Event { name, id_form, ..event.clone() }.json()
     };
     let crowd = events.iter().flat_map(|event| std::iter::repeat_n(event.json(), AT_ONCE)).collect();
-    vec![
+    let mut rounds = vec![
         ("as it was", same.clone(), 1),
         ("the older after the newer", same.iter().rev().cloned().collect(), 1),
         ("in another form", events.iter().map(otherwise).collect(), 1),
-        ("as an array", vec![Value::Array(same)], 1),
-        ("many at once", crowd, AT_ONCE),
-    ]
+    ];
+    if delivery.has(Part::Batch) {
+        rounds.push(("as an array", vec![Value::Array(same)], 1));
+    }
+    rounds.push(("many at once", crowd, AT_ONCE));
+    rounds
 }
 
 /// What must not change.
 struct Snapshot {
     rows: BTreeMap<String, Row>,
-    stored: BTreeMap<String, Vec<Stored>>,
+    /// None where the target stores none.
+    stored: Option<StoredEvents>,
 }
 
 impl Snapshot {
@@ -116,10 +126,15 @@ impl Snapshot {
     /// A row for each message.
     fn table(&self, messages: &[Message]) -> Vec<Vec<String>> {
         let row = |(place, message): (usize, &Message)| {
-            let stored = self.stored.get(&message.id).map_or(0, Vec::len);
-            vec![(place + 1).to_string(), sketch_row(self.rows.get(&message.id)), stored.to_string()]
+            let count = |stored: &StoredEvents| stored.get(&message.id).map_or(0, Vec::len).to_string();
+            let stored = self.stored.as_ref().map_or_else(|| "not looked at".to_owned(), count);
+            vec![(place + 1).to_string(), sketch_row(self.rows.get(&message.id)), stored]
         };
         messages.iter().enumerate().map(row).collect()
+    }
+
+    fn of(&self, message: &Message) -> Option<&Vec<Stored>> {
+        self.stored.as_ref()?.get(&message.id)
     }
 
     fn differs(&self, cx: &Cx<'_, Lane>, after: &Self, messages: &[Message], how: &str) {
@@ -135,7 +150,7 @@ impl Snapshot {
                 cx.find(finding.evidence(whole(was)).evidence(whole(is)));
                 return;
             }
-            let (was, is) = (self.stored.get(&message.id), after.stored.get(&message.id));
+            let (was, is) = (self.of(message), after.of(message));
             if was != is {
                 let count =
                     |stored: Option<&Vec<Stored>>| format!("{} stored events", stored.map_or(0, Vec::len));
@@ -151,44 +166,49 @@ impl Snapshot {
 }
 
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
-    let delivery = &target.delivery;
-    let ledger = crate::sql::ident(&delivery.ledger.table);
-    let (stamp, sent_at) =
-        (crate::sql::ident(&delivery.ledger.delivered_at), crate::sql::ident(&delivery.ledger.sent_at));
-    let of = of_event(delivery);
+    let mut sabotages = vec![receivers_clock(target)];
+    if target.delivery.has(Part::Events) {
+        sabotages.extend(on_arrival(&target.delivery));
+        sabotages.push(duplicate_is_an_error(&target.delivery));
+        sabotages.extend(unique::out(&[ID, storm::ID], target));
+    }
+    sabotages
+}
+
+/// What is done at each arrival, the first or a repeated one.
+fn on_arrival(delivery: &Delivery) -> Vec<Sabotage<Lane>> {
+    let (ledger, of) = (ident(&delivery.ledger.table), of_event(delivery));
+    let stamp = ident(&delivery.ledger.delivered_at);
     let at_commit = |name: &str, mistake: &str, body: String| {
         trigger::at_commit(&[ID], name, mistake, &after_arrival(delivery, body))
     };
-    vec![
-        at_commit(
-            "follows-the-last-arrival",
-            "the time of delivery is the greatest of the old one and now, so it moves on every replay",
-            format!(
-                "UPDATE {ledger} SET {stamp} = GREATEST({stamp}, clock_timestamp()) WHERE {of} AND {stamp} IS NOT NULL;"
-            ),
+    let mut sabotages = vec![at_commit(
+        "follows-the-last-arrival",
+        "the time of delivery is the greatest of the old one and now, so it moves on every replay",
+        format!(
+            "UPDATE {ledger} SET {stamp} = GREATEST({stamp}, clock_timestamp()) WHERE {of} AND {stamp} IS NOT NULL;"
         ),
-        at_commit(
+    )];
+    if !delivery.ledger.sent_at.is_empty() {
+        sabotages.push(at_commit(
             "touches-the-row",
             "a column that is set on every update tells when the row was last touched, not when the email was sent",
-            format!("UPDATE {ledger} SET {sent_at} = clock_timestamp() WHERE {of};"),
-        ),
-        duplicate_is_an_error(delivery),
-        events_in(
-            &[ID, roundtrip::ID],
-            "receivers-clock",
-            "the receiver's clock stands in place of the event's own time",
-            target,
-            |event, delivery| {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
-                for field in &delivery.payload.times {
-                    if let Some(time) = event.get_mut(field) {
-                        *time = u64::try_from(now).unwrap_or_default().into();
-                    }
-                }
-            },
-        ),
-        unique::out(&[ID, storm::ID], target),
-    ]
+            format!("UPDATE {ledger} SET {} = clock_timestamp() WHERE {of};", ident(&delivery.ledger.sent_at)),
+        ));
+    }
+    sabotages
+}
+
+fn receivers_clock(target: &Target) -> Sabotage<Lane> {
+    let mistake = "the receiver's clock stands in place of the event's own time";
+    events_in(&[ID, roundtrip::ID], "receivers-clock", mistake, target, |event, delivery| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        for field in &delivery.payload.times {
+            if let Some(time) = event.get_mut(field) {
+                *time = u64::try_from(now).unwrap_or_default().into();
+            }
+        }
+    })
 }
 
 /// What is there already is refused.
@@ -197,11 +217,10 @@ fn duplicate_is_an_error(delivery: &Delivery) -> Sabotage<Lane> {
         &delivery.events,
         [&delivery.events.provider_id, &delivery.events.event, &delivery.events.event_time],
     );
-    let same: Vec<_> =
-        key.into_iter().map(|column| format!("there.{0} = NEW.{0}", crate::sql::ident(column))).collect();
+    let same: Vec<_> = key.into_iter().map(|column| format!("there.{0} = NEW.{0}", ident(column))).collect();
     let body = format!(
         "IF EXISTS (SELECT FROM {} AS there WHERE {}) THEN RAISE EXCEPTION 'a duplicate'; END IF;",
-        crate::sql::ident(&events.table),
+        ident(&events.table),
         same.join(" AND "),
     );
     let mistake = "a duplicate is an error, and the provider repeats it until it gives up on the webhook";

@@ -4,11 +4,14 @@
 mod declared;
 mod sabotages;
 
-use super::desk::{Desk, Message};
+use super::answer::{self, Said};
+use super::desk::{Desk, Message, Stored};
 use super::event::Event;
 use super::law::{Expected, sketch_row};
+use super::parts::looks_at;
+use super::post::Reply;
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sharing};
-use sabot_target::delivery::Documented;
+use sabot_target::delivery::{Documented, Part};
 use sabot_target::{Delivery, Lane};
 use std::time::Duration;
 
@@ -41,7 +44,11 @@ pub(super) fn check() -> Check<Lane> {
 }
 
 async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
-    declared::judge(cx).await?;
+    if looks_at(cx, Part::Declared, "declared events") {
+        declared::judge(cx).await?;
+    }
+    looks_at(cx, Part::Events, "stored events");
+    answer::looks_at(cx, |answers| &answers.matched, "whether the message is known");
     let desk = Desk::open(cx.lane()).await?;
     let forms = Form::all(desk.delivery);
     let messages = desk.messages(forms.len()).await?;
@@ -52,28 +59,18 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let stored = desk.stored(&messages).await?;
     for (((form, event), message), reply) in forms.iter().zip(&events).zip(&messages).zip(&replies) {
         cx.examined(1);
-        let subject = form.to_string();
-        let answers = &desk.delivery.answers;
-        let told = (reply.status, reply.field(&answers.matched), reply.field(&answers.event));
-        if told != (200, true.into(), form.documented.event.clone().into()) {
-            let expected = format!("200, matched, `{}`", form.documented.event);
-            cx.find(Finding::new(format!("{subject}: the answer"), expected, reply.sketch()));
+        form.judge_answer(cx, reply);
+        if let Some(stored) = &stored {
+            form.judge_stored(cx, event.at, stored.get(&message.id).map_or(&[], Vec::as_slice));
         }
-        let kept = stored.get(&message.id).map(Vec::as_slice).unwrap_or_default();
         let at = form.kept(event.at);
-        if !matches!(kept, [one] if one.event == form.documented.event && one.time == at) {
-            let expected = format!("`{}` stored once, with its own time", form.documented.event);
-            let observed: Vec<_> = kept.iter().map(|one| format!("{} at {}", one.event, one.time)).collect();
-            cx.find(Finding::new(format!("{subject}: the stored event"), expected, format!("{observed:?}")));
-        }
         let expected = Expected {
             classification: form.documented.classification.clone(),
             delivered_at: form.documented.stamps.then_some(at),
         };
         let row = rows.get(&message.id);
         if !expected.is_met_by(row) {
-            let finding =
-                Finding::new(format!("{subject}: the ledger row"), expected.sketch(), sketch_row(row));
+            let finding = Finding::new(format!("{form}: the ledger row"), expected.sketch(), sketch_row(row));
             cx.find(finding.evidence(format!("the webhook answered {}", reply.sketch())));
         }
     }
@@ -121,6 +118,23 @@ impl<'a> Form<'a> {
     fn event(&self, desk: &Desk<'a>, message: &'a Message) -> Event<'a> {
         let event = Event::of(self.delivery, self.spelling, message, desk.begun);
         Event { id_form: self.id_form, time_field: self.time_field, seconds: self.seconds, ..event }
+    }
+
+    fn judge_answer(&self, cx: &Cx<'_, Lane>, reply: &Reply) {
+        let (answers, event) = (&self.delivery.answers, self.documented.event.as_str());
+        let said = Said::new(answers, vec![(&answers.matched, true.into()), (&answers.event, event.into())]);
+        if !said.is_met_by(reply) {
+            cx.find(Finding::new(format!("{self}: the answer"), said.sketch(), reply.sketch()));
+        }
+    }
+
+    fn judge_stored(&self, cx: &Cx<'_, Lane>, at: i64, kept: &[Stored]) {
+        let (event, at) = (&self.documented.event, self.kept(at));
+        if !matches!(kept, [one] if one.event == *event && one.time == at) {
+            let expected = format!("`{event}` stored once, with its own time");
+            let observed: Vec<_> = kept.iter().map(|one| format!("{} at {}", one.event, one.time)).collect();
+            cx.find(Finding::new(format!("{self}: the stored event"), expected, format!("{observed:?}")));
+        }
     }
 
     /// The time that is kept of `at`, in microseconds.

@@ -6,6 +6,7 @@ use super::post;
 use crate::sabotage::metrics;
 use crate::sql::{ident, literal};
 use sabot_engine::{CannotTell, Context as _, Cx, Finding, Judgement, Sabotage};
+use sabot_target::delivery::Part;
 use sabot_target::{Delivery, Lane, Target};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -92,10 +93,21 @@ pub(super) enum Gauge<'a> {
     Messages(&'a str),
 }
 
-/// Awaits that the gauge of every service that has it reads `count`.
+/// The services that read the ledger: each has its gauges.
+pub(super) fn readers(delivery: &Delivery) -> Vec<&str> {
+    let forwarder = delivery.has(Part::Forwarder).then_some(delivery.forwarder.service.as_str());
+    let mut readers: Vec<_> = [delivery.webhook.service.as_str()].into_iter().chain(forwarder).collect();
+    readers.dedup();
+    readers
+}
+
+/// Awaits that the gauge of every service that has it reads `count`, where there are gauges.
 #[expect(clippy::cast_precision_loss, reason = "counts of a check are small")]
 pub(super) async fn follows(cx: &Cx<'_, Lane>, gauge: Gauge<'_>, count: i64) -> Judgement {
     let (lane, delivery) = (cx.lane(), delivery(cx.lane()));
+    if !delivery.has(Part::Metrics) {
+        return Ok(());
+    }
     let metrics = &delivery.metrics;
     let (name, word) = match gauge {
         Gauge::Overdue => (&metrics.overdue, None),
@@ -103,7 +115,7 @@ pub(super) async fn follows(cx: &Cx<'_, Lane>, gauge: Gauge<'_>, count: i64) -> 
     };
     let within = delivery.metrics.follows_within;
     let deadline = Instant::now() + within;
-    for service in [&delivery.webhook.service, &delivery.forwarder.service] {
+    for service in readers(delivery) {
         let instance = lane.service(service)?;
         cx.examined(1);
         loop {

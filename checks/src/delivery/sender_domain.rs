@@ -9,7 +9,8 @@ use crate::sabotage::trigger;
 use crate::sql::{ident, literal};
 use sabot_engine::{CannotTell, Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
 use sabot_target::brevo::{Brevo, Kind, Script, Settings};
-use sabot_target::{Lane, Target};
+use sabot_target::delivery::Part;
+use sabot_target::{Delivery, Lane, Target};
 use std::time::Duration;
 
 pub(super) const ID: &str = "delivery.sender-domain";
@@ -139,13 +140,12 @@ fn judge_entry(cx: &Cx<'_, Lane>, mail: &Mail, how: &str, entry: Option<&Entry>,
 
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     let delivery = &target.delivery;
-    let (ledger, events) = (&delivery.ledger, &delivery.events);
+    let ledger = &delivery.ledger;
     let Some(stamps) = delivery.documented.iter().find(|documented| documented.stamps) else {
         return Vec::new();
     };
-    let rejections = REJECTIONS.map(|kind| literal(kind.name())).join(", ");
     let (name, told) = (delivery.payload.event.clone(), stamps.event.clone());
-    vec![
+    let mut sabotages = vec![
         trigger::put(
             &[ID],
             "201-is-delivery",
@@ -160,15 +160,6 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
                     ident(&ledger.delivered_at),
                     classification = ident(&ledger.classification),
                 ),
-            ),
-        ),
-        trigger::put(
-            &[ID],
-            "rejections-unheard",
-            "the webhook was configured without the events that tell of rejections",
-            &before_storing(
-                delivery,
-                format!("IF NEW.{} IN ({rejections}) THEN RETURN NULL; END IF;", ident(&events.event)),
             ),
         ),
         events_in(
@@ -192,5 +183,16 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
             target,
             &delivery.metrics.messages,
         ),
-    ]
+    ];
+    if delivery.has(Part::Events) {
+        sabotages.push(rejections_unheard(delivery));
+    }
+    sabotages
+}
+
+fn rejections_unheard(delivery: &Delivery) -> Sabotage<Lane> {
+    let (event, rejections) = (ident(&delivery.events.event), REJECTIONS.map(|kind| literal(kind.name())));
+    let body = format!("IF NEW.{event} IN ({}) THEN RETURN NULL; END IF;", rejections.join(", "));
+    let mistake = "the webhook was configured without the events that tell of rejections";
+    trigger::put(&[ID], "rejections-unheard", mistake, &before_storing(delivery, body))
 }

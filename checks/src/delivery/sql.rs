@@ -8,19 +8,14 @@ use sabot_target::delivery::Ledger;
 use std::collections::BTreeMap;
 use tokio_postgres::Client;
 
-/// The columns of a ledger row when the provider has taken the message, in this order: audit id, time of sending,
-/// provider, its message id, recipient, template, classification.
-pub(crate) fn accepted_columns(ledger: &Ledger) -> String {
-    let columns = [
-        &ledger.audit_id,
-        &ledger.sent_at,
-        &ledger.provider,
-        &ledger.provider_id,
-        &ledger.recipient,
-        &ledger.template_kind,
-        &ledger.classification,
-    ];
-    columns.map(|column| ident(column)).join(", ")
+/// The columns and values of a new ledger row, each joined by commas: of `given`, names and SQL expressions, those whose
+/// column there is, and what else a row must have.
+pub(crate) fn filled(ledger: &Ledger, given: &[(&str, &str)]) -> (String, String) {
+    let further = ledger.further.iter().map(|(column, value)| (column.as_str(), value.as_str()));
+    let there = given.iter().copied().filter(|(column, _)| !column.is_empty());
+    let (columns, values): (Vec<_>, Vec<_>) =
+        there.chain(further).map(|(column, value)| (ident(column), value)).unzip();
+    (columns.join(", "), values.join(", "))
 }
 
 /// The ledger rows of these message ids.
@@ -55,11 +50,11 @@ pub(crate) async fn stored_of(
 ) -> Judgement<BTreeMap<String, Vec<Stored>>> {
     let events = &delivery.events;
     let select = format!(
-        "SELECT {id}, {event}, {time}, {raw}::text FROM {table} WHERE {id} = ANY($1) ORDER BY 1, 2, 3",
+        "SELECT {id}, {event}, {time}, ({raw})::text FROM {table} WHERE {id} = ANY($1) ORDER BY 1, 2, 3",
         id = ident(&events.provider_id),
         event = ident(&events.event),
         time = micros(&ident(&events.event_time)),
-        raw = ident(&events.raw),
+        raw = or_nothing(&events.raw),
         table = ident(&events.table),
     );
     let rows = client.query(&select, &[&ids]).await.context("reading the stored events")?;
@@ -69,4 +64,24 @@ pub(crate) async fn stored_of(
         stored.entry(row.try_get(0)?).or_default().push(event);
     }
     Ok(stored)
+}
+
+/// A column, or an empty text where there is none.
+fn or_nothing(column: &str) -> String {
+    if column.is_empty() { "''".into() } else { ident(column) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_row_has_the_columns_that_there_are_and_the_further_ones() {
+        let further = vec![("order_id".to_owned(), "7".to_owned())];
+        let ledger = Ledger { sent_at: String::new(), further, ..Ledger::default() };
+        let given = [("key", "1"), (ledger.sent_at.as_str(), "now()"), ("state", "'sent'")];
+        let (columns, values) = filled(&ledger, &given);
+        assert_eq!(columns, r#""key", "state", "order_id""#);
+        assert_eq!(values, "1, 'sent', 7");
+    }
 }

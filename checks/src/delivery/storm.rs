@@ -4,13 +4,15 @@ use super::desk::{Desk, Message};
 use super::event::Event;
 use super::law::{Dice, Expected, sketch_row};
 use super::outage;
-use super::tamper::{self, before_storing};
+use super::parts::looks_at;
+use super::tamper::{self, before_storing, on_ledger};
 use crate::sabotage::composed::composed;
 use crate::sabotage::rules::{self, MakeRules, SetRules};
 use crate::sabotage::trigger;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing, Sort};
-use sabot_target::{Lane, Target};
+use sabot_target::delivery::Part;
+use sabot_target::{Delivery, Lane, Target};
 use sabot_wire::pg::{Match, Pattern, Rule};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -51,6 +53,7 @@ pub(super) fn check() -> Check<Lane> {
 
 async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let desk = &Desk::open(cx.lane()).await?;
+    looks_at(cx, Part::Events, "stored events");
     let messages = desk.messages(EVENTS / OF_EACH).await?;
     let further = desk.lane.further(&desk.delivery.webhook.service, &Vec::new()).await?;
     let both = [desk.receiver()?, &further];
@@ -64,11 +67,13 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let answers: Vec<_> = stream::iter(posts).buffered(AT_ONCE).try_collect().await?;
     let took = begun.elapsed();
     cx.examined(storm.len());
-    let refused: Vec<_> = answers.iter().filter(|answer| answer.1.status != 200).collect();
+    let taken = &desk.delivery.answers;
+    let refused: Vec<_> = answers.iter().filter(|answer| !taken.is_taken(answer.1.status)).collect();
     if let Some((_, reply)) = refused.first() {
         let observed =
             format!("{} of {} were not; the first was {}", refused.len(), storm.len(), reply.sketch());
-        cx.find(Finding::new("the answers", "200 for every event, in the end", observed));
+        let expected = format!("{} for every event, in the end", taken.told());
+        cx.find(Finding::new("the answers", expected, observed));
     }
     judge_rows(cx, desk, &messages, &storm).await?;
     cx.fact(
@@ -122,6 +127,7 @@ async fn judge_rows(
         if !expected.is_met_by(row) {
             wrong.push(format!("{}, not {}", sketch_row(row), expected.sketch()));
         }
+        let Some(stored) = &stored else { continue };
         let distinct = events.iter().collect::<BTreeSet<_>>().len();
         let kept = stored.get(&message.id).map_or(0, Vec::len);
         lost += distinct.saturating_sub(kept);
@@ -139,17 +145,24 @@ async fn judge_rows(
 }
 
 pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
-    let lossy = "IF random() < 0.1 THEN RETURN NULL; END IF;";
-    vec![
-        trigger::put(
-            &[ID, outage::ID],
-            "lossy",
-            "a queue in front of the database overflows in silence",
-            &before_storing(&target.delivery, lossy.into()),
-        ),
-        lost_update(target),
-        fails_under_load(target),
-    ]
+    let mut sabotages = vec![lossy(&target.delivery)];
+    if target.delivery.has(Part::Lock) {
+        sabotages.push(lost_update(target));
+    }
+    sabotages.push(fails_under_load(target));
+    sabotages
+}
+
+/// One event in ten is lost before it is stored, or before the ledger is told of it.
+fn lossy(delivery: &Delivery) -> Sabotage<Lane> {
+    let body = "IF random() < 0.1 THEN RETURN NULL; END IF;".to_owned();
+    let trigger = if delivery.has(Part::Events) {
+        before_storing(delivery, body)
+    } else {
+        on_ledger(delivery, "BEFORE UPDATE", body)
+    };
+    let mistake = "a queue in front of the database overflows in silence";
+    trigger::put(&[ID, outage::ID], "lossy", mistake, &trigger)
 }
 
 /// Nobody waits for a lock any more, and commits take a while, so that two read before either has written.
@@ -175,7 +188,7 @@ fn lost_update(target: &Target) -> Sabotage<Lane> {
 
 /// One answer in twenty is an error.
 fn fails_under_load(target: &Target) -> Sabotage<Lane> {
-    let answered = AtomicUsize::new(0);
+    let (answered, status) = (AtomicUsize::new(0), tamper::discarding(&target.delivery.webhook));
     tamper::answers(
         &[ID],
         "fails-under-load",
@@ -183,7 +196,7 @@ fn fails_under_load(target: &Target) -> Sabotage<Lane> {
         target,
         move |response| {
             if answered.fetch_add(1, Ordering::SeqCst) % 20 == 19 {
-                response.status = 500;
+                response.status = status;
             }
         },
     )

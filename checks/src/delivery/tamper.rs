@@ -1,24 +1,29 @@
 //! Where this track's sabotages are put: on the webhook's wire, on the stored events, on the ledger.
 
-use super::auth::wrong_paths;
+use super::auth::wrong::wrong_calls;
 use super::desk::{Desk, delivery};
 use super::event::Event;
 use super::malformed::corpus::UNKNOWN;
-use super::post;
+use super::post::{self, SECRET};
 use crate::sabotage::json;
 use crate::sabotage::rules::{self, Knock, MakeRules};
 use crate::sabotage::trigger::{AtCommit, Trigger};
 use crate::sql::{ident, literal};
 use sabot_engine::{Sabotage, Sort};
-use sabot_target::delivery::Webhook;
+use sabot_target::delivery::{Part, Webhook};
 use sabot_target::{Delivery, Lane, Target};
 use sabot_wire::http::{Match, Response, Rule};
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
+/// A status at which the provider throws an event away.
+pub(super) fn discarding(webhook: &Webhook) -> u16 {
+    [503, 500, 502].into_iter().find(|status| !webhook.repeated.contains(status)).unwrap_or(400)
+}
+
 /// Every call of the webhook, whatever its secret.
 pub(super) fn calls(webhook: &Webhook) -> Match {
-    Match::prefix(webhook.path.split("{secret}").next().unwrap_or_default())
+    Match::prefix(webhook.path.split(SECRET).next().unwrap_or_default())
 }
 
 /// A rule on the wire in front of the webhook, made with the lane's secret.
@@ -142,13 +147,12 @@ pub(super) fn after_arrival(delivery: &Delivery, body: String) -> AtCommit {
 
 /// The ledger row that an event in `NEW` is about, as a condition.
 pub(super) fn of_event(delivery: &Delivery) -> String {
-    format!(
-        "{} = NEW.{} AND {} = NEW.{}",
-        ident(&delivery.ledger.provider),
-        ident(&delivery.events.provider),
-        ident(&delivery.ledger.provider_id),
-        ident(&delivery.events.provider_id),
-    )
+    let (ledger, events) = (&delivery.ledger, &delivery.events);
+    let of_message = format!("{} = NEW.{}", ident(&ledger.provider_id), ident(&events.provider_id));
+    if ledger.provider.is_empty() || events.provider.is_empty() {
+        return of_message;
+    }
+    format!("{} = NEW.{} AND {of_message}", ident(&ledger.provider), ident(&events.provider))
 }
 
 /// What the event in the SQL expression `event` makes of a ledger row; null for one that is not documented. In
@@ -183,19 +187,20 @@ pub(super) fn knock() -> Arc<Knock> {
             if let Some(last) = bodies.last_mut() {
                 last[UNKNOWN] = true.into();
             }
-            bodies.push(Value::Array(vec![bodies.first().cloned().unwrap_or_default(), Value::Null]));
-            let nothing = |count| Value::Array(vec![Value::Null; count]);
-            bodies.extend([0, 1, delivery.webhook.array_length + 1].map(nothing));
+            if delivery.has(Part::Batch) {
+                bodies.push(Value::Array(vec![bodies.first().cloned().unwrap_or_default(), Value::Null]));
+                let nothing = |count| Value::Array(vec![Value::Null; count]);
+                bodies.extend([0, 1, delivery.webhook.array_length + 1].map(nothing));
+            }
             bodies.insert(0, Value::Object(Map::new()));
             for body in bodies {
                 desk.post_to(instance, body.to_string().into_bytes()).await?;
             }
             desk.post_to(instance, vec![b'x'; delivery.webhook.event_limit + 1]).await?;
-            let right = delivery.webhook.path_with(&post::secret(lane, &delivery.webhook.secret)?);
-            post::post(lane, instance, &right, "text/plain", b"no event".to_vec()).await?;
+            post::post(lane, instance, &desk.call, "text/plain", b"no event".to_vec()).await?;
             let secret = post::secret(lane, &delivery.webhook.secret)?;
-            for (_, wrong) in wrong_paths(&delivery.webhook, &secret) {
-                post::post(lane, instance, &wrong, post::JSON, b"{}".to_vec()).await?;
+            for wrong in wrong_calls(&delivery.webhook, &secret) {
+                post::post(lane, instance, &wrong.call, post::JSON, b"{}".to_vec()).await?;
             }
             Ok(())
         })

@@ -1,19 +1,22 @@
 //! `delivery.unknown-message`: an event about a message that the ledger does not know is taken and kept.
 
+use super::answer::{self, Said};
 use super::desk::Desk;
 use super::early;
 use super::event::Event;
 use super::law::sketch_row;
-use super::sql::accepted_columns;
+use super::parts::looks_at;
+use super::sql::filled;
 use super::tamper::{after_arrival, answers, before_storing, of_event};
 use crate::sabotage::trigger;
 use crate::sql::{ident, literal};
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
+use sabot_target::delivery::Part;
 use sabot_target::{Delivery, Lane, Target};
 use serde_json::Value;
 use std::time::Duration;
 
-const ID: &str = "delivery.unknown-message";
+pub(super) const ID: &str = "delivery.unknown-message";
 
 pub(super) fn check() -> Check<Lane> {
     Check {
@@ -36,23 +39,25 @@ pub(super) fn check() -> Check<Lane> {
 async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     let desk = Desk::open(cx.lane()).await?;
     let delivery = desk.delivery;
+    looks_at(cx, Part::Events, "stored events");
+    answer::looks_at(cx, |answers| &answers.matched, "whether the message is known");
     let messages: Vec<_> = delivery.documented.iter().map(|_| desk.unknown()).collect();
     for (documented, message) in delivery.documented.iter().zip(&messages) {
         cx.examined(1);
         let reply = desk.post(&Event::of(delivery, &documented.event, message, desk.begun).json()).await?;
         let subject = format!("`{}` about a message that nobody knows", documented.event);
-        let told = (reply.status, reply.field(&delivery.answers.matched));
-        if told != (200, Value::Bool(false)) {
-            let expected = format!("200 with `{}` false", delivery.answers.matched);
-            cx.find(Finding::new(format!("{subject}: the answer"), expected, reply.sketch()));
+        let said = Said::new(&delivery.answers, vec![(&delivery.answers.matched, false.into())]);
+        if !said.is_met_by(&reply) {
+            cx.find(Finding::new(format!("{subject}: the answer"), said.sketch(), reply.sketch()));
         }
-        let message = std::slice::from_ref(message);
-        let stored = desk.stored(message).await?.into_values().next().unwrap_or_default();
-        if !matches!(&stored[..], [one] if one.event == documented.event) {
+        let stored = desk.stored_of(message).await?;
+        if let Some(stored) = stored
+            && !matches!(&stored[..], [one] if one.event == documented.event)
+        {
             let observed = format!("{} stored events", stored.len());
             cx.find(Finding::new(format!("{subject}: the stored event"), "stored once", observed));
         }
-        let row = desk.rows(message).await?.into_values().next();
+        let row = desk.row(message).await?;
         if row.is_some() {
             cx.find(Finding::new(format!("{subject}: the ledger"), "no row", sketch_row(row.as_ref())));
         }
@@ -66,10 +71,14 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     let not_found =
         answers(&[ID], "not-found", "an unknown message is answered 404", target, move |response| {
             let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
-            if body.get(&matched) == Some(&Value::Bool(false)) {
+            // Where no answer tells, every one is that of an unknown message.
+            if matched.is_empty() || body.get(&matched) == Some(&Value::Bool(false)) {
                 response.status = 404;
             }
         });
+    if !delivery.has(Part::Events) {
+        return vec![not_found];
+    }
     vec![not_found, dropped(delivery), invented(delivery)]
 }
 
@@ -86,15 +95,23 @@ fn dropped(delivery: &Delivery) -> Sabotage<Lane> {
 
 fn invented(delivery: &Delivery) -> Sabotage<Lane> {
     let (ledger, events) = (&delivery.ledger, &delivery.events);
+    let id = ident(&events.provider_id);
+    let (columns, values) = filled(
+        ledger,
+        &[
+            (&ledger.audit_id, &format!("-abs(hashtextextended(NEW.{id}, 0))")),
+            (&ledger.sent_at, "now()"),
+            (&ledger.provider, &literal(&delivery.provider)),
+            (&ledger.provider_id, &format!("NEW.{id}")),
+            (&ledger.recipient, "''"),
+            (&ledger.template_kind, "''"),
+            (&ledger.classification, &literal(&delivery.standing.accepted)),
+        ],
+    );
     let body = format!(
-        "IF NOT EXISTS (SELECT FROM {table} WHERE {of}) THEN INSERT INTO {table} ({columns}) VALUES \
-         (-abs(hashtextextended(NEW.{id}, 0)), now(), NEW.{provider}, NEW.{id}, '', '', {accepted}); END IF;",
+        "IF NOT EXISTS (SELECT FROM {table} WHERE {of}) THEN INSERT INTO {table} ({columns}) VALUES ({values}); END IF;",
         table = ident(&ledger.table),
         of = of_event(delivery),
-        columns = accepted_columns(ledger),
-        id = ident(&events.provider_id),
-        provider = ident(&events.provider),
-        accepted = literal(&delivery.standing.accepted),
     );
     let mistake =
         "an update that finds no row is made an upsert: the ledger fills with other systems' messages";

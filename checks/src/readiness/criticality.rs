@@ -187,8 +187,7 @@ fn never_recovers(readiness: &Readiness) -> Option<Sabotage<Lane>> {
             }
         })
     });
-    let place =
-        Place { service: &row.service, path: &readiness.path, under: Some((row.reach.wire(), 500)) };
+    let place = Place { service: &row.service, path: &readiness.path, under: Some((row.reach.wire(), 500)) };
     Some(rules::http(&[ID], "never-recovers", mistake, &place, latched))
 }
 

@@ -89,7 +89,7 @@ fn in_form(form: &str) -> impl FnOnce(String) -> String {
 #[test]
 fn every_form_of_answer_is_judged_and_each_check_proved_on_it() {
     let checks = ["criticality", "matrix", "envelope", "secrets", "liveness"].map(|id| format!("readiness.{id}"));
-    let args: Vec<_> = ["prove", "--named-only"].into_iter().chain(checks.iter().map(String::as_str)).collect();
+    let args: Vec<_> = ["prove", "--one-each"].into_iter().chain(checks.iter().map(String::as_str)).collect();
     for form in ["actuator", "health-json", "microprofile", "status"] {
         let (output, record) = Orders::changed(in_form(form)).judged(&args);
         let record = record.unwrap();

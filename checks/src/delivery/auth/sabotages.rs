@@ -1,14 +1,15 @@
 //! What `delivery.auth` guards against.
 
-use super::super::post;
+use super::super::post::{self, Call, SECRET};
 use super::super::tamper::{calls, inbound};
 use super::{ID, SOURCE};
 use crate::sabotage::trigger::{self, Trigger};
 use crate::sabotage::{file, schema, setting};
 use crate::sql::{ident, literal};
 use sabot_engine::Sabotage;
-use sabot_target::{Lane, Target};
-use sabot_wire::http::{Response, Rule};
+use sabot_target::delivery::{Part, Webhook};
+use sabot_target::{Delivery, Lane, Target};
+use sabot_wire::http::{Match, Request, Response, Rule};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -38,7 +39,9 @@ pub(in super::super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
         &target.delivery.webhook.service,
         "env",
     ));
-    sabotages.extend(on_audit(target));
+    if target.delivery.has(Part::Audit) {
+        sabotages.extend(on_audit(&target.delivery));
+    }
     sabotages
 }
 
@@ -46,16 +49,36 @@ pub(in super::super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
 fn passes(target: &Target, name: &str, mistake: &str, test: fn(&str, &str) -> bool) -> Sabotage<Lane> {
     let webhook = target.delivery.webhook.clone();
     inbound(&[ID], name, mistake, target, move |right| {
-        let (right, path) = (right.to_owned(), webhook.path_with(right));
-        let before = webhook.path.split("{secret}").next().unwrap_or_default().to_owned();
-        let every = calls(&webhook).or(sabot_wire::http::Match::path(before.trim_end_matches('/')));
+        let (right, webhook) = (right.to_owned(), webhook.clone());
+        let before = webhook.path.split(SECRET).next().unwrap_or_default();
+        let every = calls(&webhook).or(Match::path(before.trim_end_matches('/')));
         Rule::on(every).rewrite_request(move |request| {
-            let given = request.path().strip_prefix(&before).unwrap_or_default().to_owned();
+            let given = shown(&webhook, request);
             if given != right && test(&given, &right) {
-                request.target = path.clone();
+                show(&webhook, request, &right);
             }
         })
     })
+}
+
+/// The secret that a request shows; empty where it shows none.
+fn shown(webhook: &Webhook, request: &Request) -> String {
+    let (form, text) = match &webhook.header {
+        Some(name) => (&webhook.header_form, request.headers.get(name).unwrap_or_default()),
+        None => (&webhook.path, request.path()),
+    };
+    let (before, after) = form.split_once(SECRET).unwrap_or((form, ""));
+    let text = text.strip_prefix(before).unwrap_or_default();
+    text.strip_suffix(after).unwrap_or(text).to_owned()
+}
+
+/// Makes a request show `secret`.
+fn show(webhook: &Webhook, request: &mut Request, secret: &str) {
+    let Call { path, header } = Call::showing(webhook, secret);
+    request.target = path;
+    if let Some((name, value)) = header {
+        request.headers.set(name, value);
+    }
 }
 
 /// The body is looked at before the secret is.
@@ -63,8 +86,12 @@ fn parsed_first(target: &Target) -> Sabotage<Lane> {
     let (webhook, answers) = (target.delivery.webhook.clone(), target.delivery.answers.clone());
     let mistake = "the body is parsed first, so that anybody can make the parser work";
     inbound(&[ID], "parsed-first", mistake, target, move |right| {
-        let (right, error) = (webhook.path_with(right), answers.error.clone());
-        let wrong = calls(&webhook).and(!sabot_wire::http::Match::path(right));
+        let (right, error) = (Call::showing(&webhook, right), answers.error.clone());
+        let right = match right.header {
+            Some((name, value)) => Match::header(name, value),
+            None => Match::path(right.path),
+        };
+        let wrong = calls(&webhook).and(!right);
         Rule::on(wrong).answer_with(move |request| {
             let status = if serde_json::from_slice::<Value>(&request.body).is_ok() { 401 } else { 400 };
             Response::json(json!({ &error: {} }).to_string()).with_status(status)
@@ -104,8 +131,7 @@ fn from_file(target: &Target) -> Vec<Sabotage<Lane>> {
 }
 
 /// Of cause: what is written of a refused call.
-fn on_audit(target: &Target) -> Vec<Sabotage<Lane>> {
-    let delivery = target.delivery.clone();
+fn on_audit(delivery: &Delivery) -> Vec<Sabotage<Lane>> {
     let audit = &delivery.audit;
     let table = ident(&audit.table);
     let refused = format!("NEW.{} = {}", ident(&audit.kind), literal(&audit.refused));
@@ -138,12 +164,13 @@ fn on_audit(target: &Target) -> Vec<Sabotage<Lane>> {
         trigger::put(&[ID], "not-audited", "refused calls leave no trace", &silent),
         trigger::put(&[ID], "audited-with-address", "the trail holds the caller's full address", &full),
     ];
-    let (webhook, mistake) =
-        (delivery.webhook, "the trail holds the path that was called, with the secret in it");
+    let webhook = delivery.webhook.clone();
+    let mistake = "the trail holds the path that was called, with the secret in it";
     sabotages.push(schema::changed_by(&[ID], "audited-with-secret", mistake, move |lane| {
-        let path = webhook.path_with(&post::secret(lane, &webhook.secret)?);
+        let Call { path, header } = Call::showing(&webhook, &post::secret(lane, &webhook.secret)?);
+        let shown = header.map_or(path, |(_, value)| value);
         let told =
-            format!("NEW.{payload} := NEW.{payload} || jsonb_build_object('path', {});", literal(&path));
+            format!("NEW.{payload} := NEW.{payload} || jsonb_build_object('path', {});", literal(&shown));
         Ok(of("BEFORE INSERT", refused.clone(), told).lever("audited-with-secret"))
     }));
     sabotages

@@ -2,12 +2,14 @@
 
 use super::ID;
 use crate::delivery::cause::{knock, on_sends, sends};
+use crate::delivery::sql::filled;
 use crate::delivery::tamper::events_in;
 use crate::sabotage::reaction;
 use crate::sabotage::setting;
 use crate::sabotage::trigger::{self, Trigger};
 use crate::sql::{ident, literal};
 use sabot_engine::Sabotage;
+use sabot_target::delivery::Part;
 use sabot_target::{Delivery, Lane, Target};
 use sabot_wire::http::{Request, Rule, Shown};
 use serde_json::Value;
@@ -22,17 +24,17 @@ pub(in crate::delivery) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
         let of = move |request: &Request| text_at(request, &recipient);
         reaction::before_requests(&[ID], name, mistake, &sends(delivery), database, of, knock())
     };
-    vec![
-        before_send(
-            "ledger-before-send",
-            "the ledger is written first, so that nothing is ever sent twice",
-            entered(delivery),
-        ),
-        before_send(
-            "cursor-before-send",
-            "the cursor is moved when a row is read, not when it is done",
-            moved(delivery),
-        ),
+    let cursor_first = delivery.has(Part::Cursor).then(|| {
+        let mistake = "the cursor is moved when a row is read, not when it is done";
+        before_send("cursor-before-send", mistake, moved(delivery))
+    });
+    let mut sabotages = vec![before_send(
+        "ledger-before-send",
+        "the ledger is written first, so that nothing is ever sent twice",
+        entered(delivery),
+    )];
+    sabotages.extend(cursor_first);
+    sabotages.extend([
         setting::turned(
             &[ID],
             "endless-lease",
@@ -69,28 +71,27 @@ pub(in crate::delivery) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
         on_sends(&[ID], delivery, "retried-within", "the HTTP client repeats requests by itself", |sends| {
             Rule::on(sends).repeat(2, Shown::First)
         }),
-    ]
+    ]);
+    sabotages
 }
 
 /// A ledger row as it will be, for the email to `$1`.
 fn entered(delivery: &Delivery) -> String {
     let (ledger, audit) = (&delivery.ledger, &delivery.audit);
-    let columns = [
-        &ledger.audit_id,
-        &ledger.sent_at,
-        &ledger.provider,
-        &ledger.recipient,
-        &ledger.template_kind,
-        &ledger.classification,
-    ];
+    let (columns, values) = filled(
+        ledger,
+        &[
+            (&ledger.audit_id, &ident(&audit.id)),
+            (&ledger.sent_at, "now()"),
+            (&ledger.provider, &literal(&delivery.provider)),
+            (&ledger.recipient, "''"),
+            (&ledger.template_kind, &ident(&audit.kind)),
+            (&ledger.classification, &literal(&delivery.standing.accepted)),
+        ],
+    );
     format!(
-        "INSERT INTO {} ({}) SELECT {}, now(), {}, '', {}, {} FROM {} WHERE {} ON CONFLICT DO NOTHING",
+        "INSERT INTO {} ({columns}) SELECT {values} FROM {} WHERE {} ON CONFLICT DO NOTHING",
         ident(&ledger.table),
-        columns.map(|column| ident(column)).join(", "),
-        ident(&audit.id),
-        literal(&delivery.provider),
-        ident(&audit.kind),
-        literal(&delivery.standing.accepted),
         ident(&audit.table),
         to_it(delivery),
     )

@@ -4,6 +4,7 @@ use super::super::desk::Message;
 use super::super::event::Event;
 use super::super::post::JSON;
 use sabot_target::Delivery;
+use sabot_target::delivery::Part;
 use serde_json::{Value, json};
 
 /// A field that the provider does not have yet.
@@ -37,6 +38,17 @@ impl Body {
         Self { what, content_type: JSON, bytes, fate: Fate::Refused, message: None }
     }
 
+    /// As it is to be judged by the limit of a target; none where it is too large for one that has no limit.
+    fn within(self, delivery: &Delivery) -> Option<Self> {
+        let exceeds = self.fate == Fate::TooLarge
+            || self.fate == Fate::Refused && self.bytes.len() > delivery.webhook.event_limit;
+        match (exceeds, delivery.has(Part::EventLimit)) {
+            (true, true) => Some(Self { fate: Fate::TooLarge, ..self }),
+            (true, false) => (self.fate != Fate::TooLarge).then_some(self),
+            (false, _) => Some(self),
+        }
+    }
+
     /// Its start, for evidence.
     pub(super) fn sketch(&self) -> String {
         let start = String::from_utf8_lossy(&self.bytes[..self.bytes.len().min(120)]);
@@ -53,7 +65,7 @@ pub(super) fn corpus(delivery: &Delivery, message: &Message, at: i64) -> Vec<Bod
     bodies.extend(wrong_times(delivery, &good));
     bodies.extend(large(delivery, &good));
     bodies.extend(odd(delivery, message, &good));
-    bodies
+    bodies.into_iter().filter_map(|body| body.within(delivery)).collect()
 }
 
 /// What no parser of JSON takes.
@@ -113,6 +125,9 @@ fn wrong_shape(delivery: &Delivery, good: &Value) -> Vec<Body> {
         .collect();
     bodies.push(Body::refused("an event within an object", json!({ "items": [good] }).to_string()));
     bodies.push(Body::refused("an event as a string", json!(good.to_string()).to_string()));
+    if !delivery.has(Part::Batch) {
+        bodies.push(Body::refused("an array of an event", json!([good]).to_string()));
+    }
     let payload = &delivery.payload;
     for field in [&payload.event, &payload.message_id] {
         let mut without = good.clone();
@@ -164,23 +179,28 @@ fn wrong_times(delivery: &Delivery, good: &Value) -> Vec<Body> {
 
 /// What is too large to be looked at.
 fn large(delivery: &Delivery, good: &Value) -> Vec<Body> {
-    let (event, array) = (delivery.webhook.event_limit, delivery.webhook.array_limit);
+    let event = delivery.webhook.event_limit;
+    // What is to be too large for an event alone need not be too large for an array.
+    let array = if delivery.has(Part::Batch) { delivery.webhook.array_limit } else { 4 * event };
     let large = |what: &str, bytes: Vec<u8>| Body { fate: Fate::TooLarge, ..Body::refused(what, bytes) };
     let padded = |bytes: usize| with(good, &delivery.payload.reason, &json!("x".repeat(bytes))).bytes;
-    vec![
+    let mut bodies = vec![
         large("an event too large", padded(event)),
         large("an event much too large", padded(4 * array)),
         large("rubbish too large", vec![b'x'; event + 1]),
         large("blanks without end", vec![b' '; array + 1]),
-        large("an array too large", [b"[".as_slice(), &vec![b'1'; array], b"]"].concat()),
-    ]
+    ];
+    if delivery.has(Part::Batch) {
+        bodies.push(large("an array too large", [b"[".as_slice(), &vec![b'1'; array], b"]"].concat()));
+    }
+    bodies
 }
 
 /// Events that are odd and true; each is about a message of its own.
 fn odd(delivery: &Delivery, message: &Message, good: &Value) -> Vec<Body> {
     let deep = (0..60).fold(json!("end"), |inner, _| json!([inner]));
     let reason = &delivery.payload.reason;
-    let fits = delivery.webhook.event_limit - good.to_string().len() - 100;
+    let fits = delivery.webhook.event_limit.saturating_sub(good.to_string().len() + 100);
     [
         ("an event with unknown fields", with(good, UNKNOWN, &json!({ "a": [1, 2, null] }))),
         ("an event with a nest in an unknown field", with(good, "x_deep", &deep)),
@@ -216,11 +236,34 @@ mod tests {
     use sabot_target::Target;
     use std::collections::BTreeSet;
 
+    fn bodies_of(delivery: &Delivery) -> Vec<Body> {
+        let message = Message { id: "1@example".into(), recipient: "ann@example.com".into(), audit_id: -1 };
+        corpus(delivery, &message, 1_779_280_627_123)
+    }
+
+    #[test]
+    fn nothing_is_asked_of_limits_that_are_not_promised() {
+        let mut delivery = Target::embedded().delivery;
+        let arrays = |bodies: &[Body]| bodies.iter().filter(|body| body.bytes.starts_with(b"[{")).count();
+        let whole = bodies_of(&delivery);
+        assert_eq!(arrays(&whole), 0, "an array of an event may be taken");
+        delivery.without = vec![Part::Batch];
+        let alone = bodies_of(&delivery);
+        assert_eq!(arrays(&alone), 1);
+        let what = |bodies: &[Body], what: &str| bodies.iter().any(|body| body.what == what);
+        assert!(what(&whole, "an array too large") && !what(&alone, "an array too large"));
+        delivery.without = vec![Part::Batch, Part::EventLimit];
+        assert!(bodies_of(&delivery).iter().all(|body| body.fate != Fate::TooLarge));
+        delivery.without.clear();
+        delivery.webhook.event_limit = 2_000;
+        let bomb = bodies_of(&delivery).into_iter().find(|body| body.what == "a bomb of brackets").unwrap();
+        assert_eq!(bomb.fate, Fate::TooLarge);
+    }
+
     #[test]
     fn each_body_is_of_its_fate() {
         let delivery = Target::embedded().delivery;
-        let message = Message { id: "1@example".into(), recipient: "ann@example.com".into(), audit_id: -1 };
-        let bodies = corpus(&delivery, &message, 1_779_280_627_123);
+        let bodies = bodies_of(&delivery);
         assert!(bodies.len() > 80, "{}", bodies.len());
         assert_eq!(bodies.iter().map(|body| &body.what).collect::<BTreeSet<_>>().len(), bodies.len());
         for body in &bodies {

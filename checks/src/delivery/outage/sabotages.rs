@@ -9,45 +9,48 @@ use super::ID;
 use crate::sabotage::json;
 use crate::sabotage::rules::{self, Knock, MakeRules};
 use sabot_engine::{Context as _, Sabotage, Sort};
+use sabot_target::delivery::Part;
 use sabot_target::{Lane, Target};
 use sabot_wire::http::{Response, Rule};
 use sabot_wire::pg::Mode;
 use sabot_wire::rule::Nth;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 pub(in super::super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
+    let delivery = &target.delivery;
+    let mut sabotages = vec![discarded(target)];
+    if delivery.has(Part::RetryAfter) {
+        sabotages.push(without_a_time(target));
+    }
+    sabotages.extend([acknowledged_early(target), hangs(target)]);
+    if delivery.has(Part::Metrics) {
+        let mistake = "nobody counts the answers that ask to come again";
+        let unavailable = &delivery.metrics.unavailable;
+        sabotages.push(unmeasured(&[ID], "not-counted", mistake, target, unavailable));
+    }
+    sabotages
+}
+
+fn discarded(target: &Target) -> Sabotage<Lane> {
+    let webhook = &target.delivery.webhook;
+    let (repeated, status) = (webhook.repeated.clone(), tamper::discarding(webhook));
+    let mistake = format!("a failure of the database is a {status}, at which the provider gives up");
+    while_away(target, "discarded", &mistake, move |response| {
+        if repeated.contains(&response.status) {
+            response.status = status;
+        }
+    })
+}
+
+fn without_a_time(target: &Target) -> Sabotage<Lane> {
     let repeated = target.delivery.webhook.repeated.clone();
-    let unavailable = &target.delivery.metrics.unavailable;
-    vec![
-        while_away(
-            target,
-            "discarded",
-            "a failure of the database is a 503, at which the provider gives up",
-            {
-                let repeated = repeated.clone();
-                move |response| {
-                    if repeated.contains(&response.status) {
-                        response.status = 503;
-                    }
-                }
-            },
-        ),
-        while_away(target, "without-a-time", "the answer does not say when to come again", move |response| {
-            if repeated.contains(&response.status) {
-                response.headers.remove("retry-after");
-            }
-        }),
-        acknowledged_early(target),
-        hangs(target),
-        unmeasured(
-            &[ID],
-            "not-counted",
-            "nobody counts the answers that ask to come again",
-            target,
-            unavailable,
-        ),
-    ]
+    let mistake = "the answer does not say when to come again";
+    while_away(target, "without-a-time", mistake, move |response| {
+        if repeated.contains(&response.status) {
+            response.headers.remove("retry-after");
+        }
+    })
 }
 
 /// Changes answers that are given while the database is away.
@@ -74,9 +77,8 @@ fn while_away(
             let wire = instance.postgres(&webhook.database_wire)?;
             let name = desk.delivery.documented.first().map_or("", |documented| documented.event.as_str());
             let event = Event::of(desk.delivery, name, &desk.unknown(), desk.begun).json().to_string();
-            let path = webhook.path_with(&post::secret(lane, &webhook.secret)?);
             wire.set_mode(Mode::Refuse).context("taking the database away")?;
-            let posted = post::post(lane, instance, &path, JSON, event.into_bytes()).await;
+            let posted = post::post(lane, instance, &desk.call, JSON, event.into_bytes()).await;
             wire.set_mode(Mode::Pass).context("giving the database back")?;
             posted.map(drop)
         })
@@ -101,10 +103,10 @@ fn acknowledged_early(target: &Target) -> Sabotage<Lane> {
     let (webhook, answers) = (target.delivery.webhook.clone(), target.delivery.answers.clone());
     let mistake = "events are acknowledged when they are in a queue in memory, and stored some time later";
     tamper::inbound(&[ID], "acknowledged-before-stored", mistake, target, move |_| {
-        let said = Value::Object(
-            [(answers.ok.clone(), true.into()), (answers.matched.clone(), true.into())].into_iter().collect(),
-        );
+        let said = [&answers.ok, &answers.matched].into_iter().filter(|name| !name.is_empty());
+        let said: Map<String, Value> = said.map(|name| (name.clone(), true.into())).collect();
+        let answer = Response::json(Value::Object(said).to_string()).with_status(answers.taken());
         // Nobody looks at what became of it: that is the mistake.
-        Rule::on(calls(&webhook)).acknowledge_early(Response::json(said.to_string())).0
+        Rule::on(calls(&webhook)).acknowledge_early(answer).0
     })
 }

@@ -5,7 +5,7 @@ use super::ID;
 use crate::sabotage::trigger;
 use crate::sql::{ident, literal};
 use sabot_engine::Sabotage;
-use sabot_target::delivery::Documented;
+use sabot_target::delivery::{Documented, Part};
 use sabot_target::{Delivery, Lane, Target};
 use serde_json::{Map, Value};
 
@@ -14,8 +14,13 @@ pub(in super::super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     let mut sabotages: Vec<_> = delivery.documented.iter().map(|event| lost(delivery, event)).collect();
     sabotages.extend(on_stamps(delivery));
     sabotages.extend(on_forms(target));
-    sabotages.extend(on_declaration(target));
+    if delivery.has(Part::Declared) {
+        sabotages.extend(on_declaration(target));
+    }
     let matched = delivery.answers.matched.clone();
+    if matched.is_empty() {
+        return sabotages;
+    }
     let mistake = "the answer does not say whether the message is known";
     sabotages.push(answers(&[ID], "answer-silent", mistake, target, move |response| {
         let mut answer: Map<String, Value> = serde_json::from_slice(&response.body).unwrap_or_default();
@@ -26,13 +31,20 @@ pub(in super::super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
     sabotages
 }
 
-/// One event's handling is lost.
+/// One event's handling is lost: it is not stored, or the ledger does not follow it.
 fn lost(delivery: &Delivery, documented: &Documented) -> Sabotage<Lane> {
-    let (column, event) = (ident(&delivery.events.event), literal(&documented.event));
-    let body = format!("IF NEW.{column} = {event} THEN RETURN NULL; END IF;");
+    let lost = |column: &str, word: &str| {
+        format!("IF NEW.{} = {} THEN RETURN NULL; END IF;", ident(column), literal(word))
+    };
+    let trigger = if delivery.has(Part::Events) {
+        before_storing(delivery, lost(&delivery.events.event, &documented.event))
+    } else {
+        let lost = lost(&delivery.ledger.classification, &documented.classification);
+        on_ledger(delivery, "BEFORE UPDATE", lost)
+    };
     let mistake = format!("the handling of `{}` is lost in a merge", documented.event);
     let name = format!("lost-{}", documented.event);
-    trigger::put(&[ID], &name, &mistake, &before_storing(delivery, body))
+    trigger::put(&[ID], &name, &mistake, &trigger)
 }
 
 /// The time of delivery.
@@ -62,63 +74,68 @@ fn on_stamps(delivery: &Delivery) -> Vec<Sabotage<Lane>> {
 
 /// Spellings, forms of ids, forms of times.
 fn on_forms(target: &Target) -> Vec<Sabotage<Lane>> {
-    let mut sabotages = vec![
-        events_in(
-            &[ID],
-            "one-spelling",
-            "only the name of the documentation is known",
-            target,
-            |event, delivery| {
-                let name = event.get(&delivery.payload.event).and_then(Value::as_str).unwrap_or_default();
-                let other =
-                    |of: &&Documented| of.event != name && of.spellings.iter().any(|known| known == name);
-                if delivery.documented.iter().any(|of| other(&of)) {
-                    event.insert(delivery.payload.event.clone(), "x_unheard_of".into());
+    let mut sabotages = Vec::new();
+    sabotages.extend(one_spelling(target));
+    sabotages.extend(brackets_kept(target));
+    sabotages.push(events_in(
+        &[ID],
+        "milliseconds-lost",
+        "milliseconds are cut to seconds",
+        target,
+        |event, delivery| {
+            for time in times(event, delivery) {
+                if let Some(at) = time.as_i64().filter(|at| *at > MILLISECONDS_FROM) {
+                    *time = (at / 1000).into();
                 }
-            },
-        ),
-        events_in(
-            &[ID],
-            "brackets-kept",
-            "ids are compared with their brackets",
-            target,
-            |event, delivery| {
-                if let Some(Value::String(id)) = event.get_mut(&delivery.payload.message_id)
-                    && id.starts_with('<')
-                {
-                    *id = format!("<bracket{}", &id[1..]);
+            }
+        },
+    ));
+    sabotages.push(events_in(
+        &[ID],
+        "seconds-as-milliseconds",
+        "every time is taken for milliseconds",
+        target,
+        |event, delivery| {
+            for time in times(event, delivery) {
+                if let Some(at) = time.as_i64().filter(|at| *at < MILLISECONDS_FROM) {
+                    *time = (at / 1000).into();
                 }
-            },
-        ),
-        events_in(
-            &[ID],
-            "milliseconds-lost",
-            "milliseconds are cut to seconds",
-            target,
-            |event, delivery| {
-                for time in times(event, delivery) {
-                    if let Some(at) = time.as_i64().filter(|at| *at > MILLISECONDS_FROM) {
-                        *time = (at / 1000).into();
-                    }
-                }
-            },
-        ),
-        events_in(
-            &[ID],
-            "seconds-as-milliseconds",
-            "every time is taken for milliseconds",
-            target,
-            |event, delivery| {
-                for time in times(event, delivery) {
-                    if let Some(at) = time.as_i64().filter(|at| *at < MILLISECONDS_FROM) {
-                        *time = (at / 1000).into();
-                    }
-                }
-            },
-        ),
-    ];
+            }
+        },
+    ));
     sabotages.extend(on_times(target));
     sabotages
+}
+
+/// Where an event is spelled in more than one way, only one of them is known.
+fn one_spelling(target: &Target) -> Option<Sabotage<Lane>> {
+    let is_other =
+        |of: &Documented, name: &str| of.event != name && of.spellings.iter().any(|known| known == name);
+    let several = target.delivery.documented.iter().any(|documented| documented.spellings.len() > 1);
+    let mistake = "only the name of the documentation is known";
+    several.then(|| {
+        events_in(&[ID], "one-spelling", mistake, target, move |event, delivery| {
+            let name = event.get(&delivery.payload.event).and_then(Value::as_str).unwrap_or_default();
+            if delivery.documented.iter().any(|of| is_other(of, name)) {
+                event.insert(delivery.payload.event.clone(), "x_unheard_of".into());
+            }
+        })
+    })
+}
+
+/// Where ids come in brackets too, they are looked for with them.
+fn brackets_kept(target: &Target) -> Option<Sabotage<Lane>> {
+    let bracketed = target.delivery.payload.id_forms.iter().any(|form| form.starts_with('<'));
+    bracketed.then(|| {
+        let mistake = "ids are compared with their brackets";
+        events_in(&[ID], "brackets-kept", mistake, target, |event, delivery| {
+            if let Some(Value::String(id)) = event.get_mut(&delivery.payload.message_id)
+                && id.starts_with('<')
+            {
+                *id = format!("<bracket{}", &id[1..]);
+            }
+        })
+    })
 }
 
 /// Each field of time, gone unread.

@@ -10,6 +10,7 @@ use std::time::Duration;
 impl Default for Delivery {
     fn default() -> Self {
         Self {
+            without: Vec::new(),
             provider: "brevo".into(),
             database: "platform".into(),
             webhook: Webhook::default(),
@@ -54,6 +55,8 @@ impl Default for Webhook {
             service: "api".into(),
             database_wire: "platform_db".into(),
             path: "/webhooks/brevo/{secret}".into(),
+            header: None,
+            header_form: "{secret}".into(),
             secret: "brevo_webhook_secret".into(),
             previous_secret: None,
             secret_env: "SABOT_BREVO_WEBHOOK_SECRET".into(),
@@ -95,6 +98,7 @@ impl Default for Claims {
 impl Default for Answers {
     fn default() -> Self {
         Self {
+            statuses: vec![200],
             ok: "ok".into(),
             matched: "matched".into(),
             event: "event".into(),
@@ -168,6 +172,7 @@ impl Default for Ledger {
             template_kind: "template_kind".into(),
             classification: "classification".into(),
             delivered_at: "delivered_at".into(),
+            further: Vec::new(),
         }
     }
 }

@@ -1,6 +1,11 @@
 //! What a target promises about delivery, in its own names: email out, delivery events in, one ledger.
 
 mod defaults;
+mod part;
+mod webhook;
+
+pub use part::Part;
+pub use webhook::{Answers, Webhook};
 
 use crate::description::forms::{duration, pairs};
 use schemars::JsonSchema;
@@ -12,13 +17,18 @@ use std::time::Duration;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Delivery {
+    /// The parts that it does without: `forwarder` (what sends email for rows of the audit log), `cursor` (how far that has
+    /// read), `audit`, `events` (it stores none), `overdue`, `metrics`, `declared` (it has no list of the events that it
+    /// handles), `batch` (it takes no arrays), `event_limit`, `retry_after` (its answers do not say when to come again),
+    /// `lock` (its statements need none). Checks that are about such a part are skipped; others judge what there is.
+    pub without: Vec<Part>,
     /// The email provider, as the ledger and the event store name it.
     pub provider: String,
     /// The database that holds ledger, events, audit log and cursor.
     pub database: String,
     /// Where the provider's events come in.
     pub webhook: Webhook,
-    /// The names of the fields in the webhook's answers.
+    /// What the webhook answers.
     pub answers: Answers,
     /// How the provider writes an event.
     pub payload: Payload,
@@ -48,73 +58,6 @@ pub struct Delivery {
     pub metrics: Metrics,
     /// Texts by which its statements are recognised on a PostgreSQL wire.
     pub marks: Marks,
-}
-
-/// Where the provider's events come in.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Webhook {
-    /// The service that takes them.
-    pub service: String,
-    /// Its wire to the database.
-    pub database_wire: String,
-    /// The path, with `{secret}` in it.
-    pub path: String,
-    /// The lane's credential that stands there.
-    pub secret: String,
-    /// A second one that is valid at the same time, so that the first can be rotated.
-    pub previous_secret: Option<String>,
-    /// The environment variables that hold the two.
-    pub secret_env: String,
-    /// See [`secret_env`](Self::secret_env).
-    pub previous_secret_env: Option<String>,
-    /// The one that names a file with the first.
-    pub secret_file_env: Option<String>,
-    /// The fewest characters that a secret may have.
-    pub shortest_secret: usize,
-    /// The most bytes of a single event.
-    pub event_limit: usize,
-    /// The most bytes of an array of events.
-    pub array_limit: usize,
-    /// The most events in one array.
-    pub array_length: usize,
-    /// The statuses after which the provider sends an event again; after any other but 2xx it is lost.
-    pub repeated: Vec<u16>,
-    /// The longest that an answer may take, whatever the database does.
-    #[serde(with = "duration")]
-    #[schemars(with = "String")]
-    pub answers_within: Duration,
-}
-
-impl Webhook {
-    /// The path with `secret` in it.
-    pub fn path_with(&self, secret: &str) -> String {
-        self.path.replace("{secret}", secret)
-    }
-}
-
-/// The names of the fields in the webhook's answers.
-#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Answers {
-    /// `true` in every 200.
-    pub ok: String,
-    /// Whether the message is known; of an array, how many are.
-    pub matched: String,
-    /// The event, normalised.
-    pub event: String,
-    /// Whether the event is no concern of the ledger; of an array, how many are not.
-    pub skipped: String,
-    /// How many of an array were taken.
-    pub accepted: String,
-    /// How many of an array were no events.
-    pub invalid: String,
-    /// The object in every refusal.
-    pub error: String,
-    /// Within it: a word.
-    pub error_code: String,
-    /// Within it: a sentence.
-    pub error_message: String,
 }
 
 /// How the provider writes an event, as JSON.
@@ -175,22 +118,27 @@ pub struct Standing {
 pub struct Ledger {
     /// The table.
     pub table: String,
-    /// The audit row that caused the email: the primary key.
+    /// The audit row that caused the email: the primary key. Without an audit log whatever unique `bigint` key a row has:
+    /// rows that Sabot makes have keys below zero. Empty where the database itself gives the key.
     pub audit_id: String,
-    /// When the provider took it.
+    /// When the provider took it. Empty where there is no such column.
     pub sent_at: String,
-    /// The provider.
+    /// The provider. Empty where there is no such column.
     pub provider: String,
     /// The provider's message id, without brackets.
     pub provider_id: String,
-    /// The masked address.
+    /// The masked address. Empty where there is no such column.
     pub recipient: String,
-    /// The kind of the audit row.
+    /// The kind of the audit row. Empty where there is no such column.
     pub template_kind: String,
     /// What became of it.
     pub classification: String,
     /// When it was delivered, or null.
     pub delivered_at: String,
+    /// Further columns that a new row must fill: name and SQL expression, such as `1` or `'order'`.
+    #[serde(with = "pairs")]
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub further: Vec<(String, String)>,
 }
 
 /// The stored events and their columns.
@@ -199,23 +147,23 @@ pub struct Ledger {
 pub struct EventStore {
     /// The table.
     pub table: String,
-    /// The provider.
+    /// The provider. Empty where there is no such column.
     pub provider: String,
     /// The provider's message id, without brackets.
     pub provider_id: String,
-    /// A digest of the recipient's address.
+    /// A digest of the recipient's address. Empty where there is no such column.
     pub recipient_digest: String,
     /// The normalised event.
     pub event: String,
     /// Its own time.
     pub event_time: String,
-    /// The link that was followed, or empty.
+    /// The link that was followed, or empty. Empty here where there is no such column.
     pub link: String,
-    /// The event as it came.
+    /// The event as it came. Empty where there is no such column.
     pub raw: String,
-    /// When it was stored.
+    /// When it was stored. Empty where there is no such column.
     pub received_at: String,
-    /// The constraint by which an event is stored once.
+    /// The constraint by which an event is stored once. Empty where it has no name.
     pub once: String,
 }
 

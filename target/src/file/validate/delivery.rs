@@ -2,22 +2,34 @@
 
 use super::Validation;
 use crate::description::Delivery;
-use crate::description::delivery::{Forwarder, Webhook};
+use crate::description::delivery::{Forwarder, Part, Webhook};
 
 impl Validation<'_> {
     pub(super) fn delivery(&mut self, delivery: &Delivery) {
         self.database(&["delivery", "database"], &delivery.database);
         self.webhook(&delivery.webhook);
-        self.forwarder(&delivery.forwarder);
-        for (table, key, credential) in [
-            ("declared", "credential", &delivery.declared.credential),
-            ("overdue", "credential", &delivery.overdue.credential),
-        ] {
-            self.secret(&["delivery", table, key], credential);
+        self.delivery_parts(delivery);
+        self.tables(delivery);
+        self.answers(&delivery.answers);
+        if delivery.has(Part::Batch) && delivery.has(Part::EventLimit) {
+            let (event, array) = (delivery.webhook.event_limit, delivery.webhook.array_limit);
+            self.unless(event <= array, &["delivery", "webhook", "event_limit"], || {
+                format!("one event may be larger than a whole array ({array} bytes)")
+            });
         }
-        self.url_path(&["delivery", "declared", "path"], &delivery.declared.path);
-        self.url_path(&["delivery", "overdue", "path"], &delivery.overdue.path);
-        self.url_path(&["delivery", "metrics", "path"], &delivery.metrics.path);
+        if delivery.has(Part::Forwarder) {
+            self.forwarder(&delivery.forwarder);
+        }
+        for (part, table, path, credential) in [
+            (Part::Declared, "declared", &delivery.declared.path, Some(&delivery.declared.credential)),
+            (Part::Overdue, "overdue", &delivery.overdue.path, Some(&delivery.overdue.credential)),
+            (Part::Metrics, "metrics", &delivery.metrics.path, None),
+        ] {
+            if delivery.has(part) {
+                self.url_path(&["delivery", table, "path"], path);
+                credential.inspect(|name| self.secret(&["delivery", table, "credential"], name));
+            }
+        }
         let payload = &delivery.payload;
         self.holds(&["delivery", "payload", "id_shape"], &payload.id_shape, "{n}");
         for form in &payload.id_forms {
@@ -37,7 +49,7 @@ impl Validation<'_> {
         let service = self.service(&at("service"), &webhook.service);
         self.wire(&at("database_wire"), service, &webhook.database_wire, true);
         self.url_path(&at("path"), &webhook.path);
-        self.holds(&at("path"), &webhook.path, "{secret}");
+        self.shown(webhook);
         self.secret(&at("secret"), &webhook.secret);
         self.variable(&at("secret_env"), &webhook.secret_env);
         if let Some(secret) = &webhook.previous_secret {
@@ -49,8 +61,8 @@ impl Validation<'_> {
             || "`previous_secret` and `previous_secret_env` go together; give both or neither".into(),
         );
         self.lasting(&at("answers_within"), webhook.answers_within);
-        self.unless(webhook.event_limit <= webhook.array_limit, &at("event_limit"), || {
-            format!("one event may be larger than a whole array ({} bytes)", webhook.array_limit)
+        self.unless(webhook.shortest_secret > 0, &at("shortest_secret"), || {
+            "a secret of no characters is none; give 1 or more".into()
         });
         for status in webhook.repeated.iter().filter(|status| !(300..=599).contains(*status)) {
             self.wrong(
@@ -58,6 +70,27 @@ impl Validation<'_> {
                 format!("{status} is no status of a refusal; take some from 300 to 599"),
             );
         }
+    }
+
+    /// Where the secret stands: in the path or in a header.
+    fn shown(&mut self, webhook: &Webhook) {
+        let at = |key| ["delivery", "webhook", key];
+        let Some(header) = &webhook.header else {
+            self.holds(&at("path"), &webhook.path, "{secret}");
+            let form = at("header_form");
+            self.unless(!self.tree.is_given(&form), &form, || {
+                "no header holds the secret; name it by `header`, or leave this out".into()
+            });
+            return;
+        };
+        let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        self.unless(!header.is_empty() && header.chars().all(is_token), &at("header"), || {
+            format!("`{header}` is no name of a header; write one such as X-Hook-Token")
+        });
+        self.unless(!webhook.path.contains("{secret}"), &at("path"), || {
+            format!("`{header}` holds the secret; take `{{secret}}` out of the path, or leave `header` out")
+        });
+        self.holds(&at("header_form"), &webhook.header_form, "{secret}");
     }
 
     fn forwarder(&mut self, forwarder: &Forwarder) {

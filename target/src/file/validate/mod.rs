@@ -2,6 +2,7 @@
 
 mod contract;
 mod delivery;
+mod delivery_parts;
 mod propagation;
 mod readiness;
 mod recovery;

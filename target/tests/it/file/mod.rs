@@ -1,5 +1,6 @@
 //! `sabot.toml`: what it may say, what it may not, and its reference in `docs/src/configuration.md`.
 
+mod delivery;
 mod mistakes;
 mod propagation;
 mod reading;

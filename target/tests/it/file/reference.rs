@@ -20,8 +20,10 @@ const TABLES: [&str; 10] = [
 ];
 
 /// What stands in the place of something else, so that it can't stand in [`WHOLE`].
-const OTHERWISE: [&str; 3] = [
+const OTHERWISE: [&str; 5] = [
     "propagation.without = [\"metrics\", \"bell\"]",
+    "delivery.without = [\"forwarder\", \"audit\"]",
+    "delivery.webhook.header = \"X-Hook-Token\"",
     "propagation.declared = { constraint = \"tasks_kind_check\" }",
     "propagation.declared = { table = { table = \"task_kinds\", column = \"name\" } }",
 ];
