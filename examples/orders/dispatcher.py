@@ -4,17 +4,21 @@ import os
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
 from shop import health
 from shop.database import Database
 from shop.server import serve
 from shop.settings import duration, number
-from shop.shipping import Failed, Shipping
+from shop.shipping import Failed, Left, Shipping
 from shop.tasks import Queue
 
 DATABASE = Database(os.environ["DATABASE_URL"])
 STOPPING = threading.Event()
+
+
+class TooLate(Exception):
+    """What is left of the lease is less than a call may take."""
 
 
 def reprice(shipping, task):
@@ -26,7 +30,12 @@ def reprice(shipping, task):
     with DATABASE.transaction(LIMIT) as connection:
         parcels = connection.execute("SELECT id FROM shop.parcels WHERE customer_id = %s ORDER BY id", (task.customer,))
         parcels = [parcel for (parcel,) in parcels]
-    left = [shipping.reprice(task.id, parcel, task.plan) for parcel in parcels]
+    left = []
+    for parcel in parcels:
+        if time.monotonic() > task.until:
+            # Somebody else may have taken it by now.
+            raise TooLate()
+        left.append(shipping.reprice(task.id, parcel, task.plan))
     return next(filter(None, left), None)
 
 
@@ -39,20 +48,28 @@ class Dispatcher:
         self.queue = Queue(DATABASE)
         self.shipping = Shipping(os.environ["SHIPPING_URL"], os.environ["SHIPPING_TOKEN"], self.queue.limit)
         self.poll = duration("POLL", "1s")
-        self.pool = ThreadPoolExecutor(number("CONCURRENCY", "8"))
+        self.concurrency = number("CONCURRENCY", "8")
+        self.pool = ThreadPoolExecutor(self.concurrency)
+        self.under_way = set()
         self.beat = time.monotonic()
 
     def run(self):
         while not STOPPING.is_set():
             try:
-                holder, tasks = self.queue.claim()
+                # A few ahead, so that no hand is idle; the rest is somebody else's.
+                self.under_way = {one for one in self.under_way if not one.done()}
+                holder, tasks = self.queue.claim(2 * self.concurrency - len(self.under_way))
                 self.beat = time.monotonic()
             except Exception as error:
                 print(f"tasks could not be taken: {type(error).__name__}", file=sys.stderr, flush=True)
                 tasks = []
             for task in tasks:
-                self.pool.submit(self.dispatch, holder, task)
-            STOPPING.wait(self.poll)
+                self.under_way.add(self.pool.submit(self.dispatch, holder, task))
+            # Where all hands were needed there may be more.
+            if not tasks or len(self.under_way) < self.concurrency:
+                STOPPING.wait(self.poll)
+            else:
+                wait(self.under_way, timeout=self.poll, return_when=FIRST_COMPLETED)
         self.pool.shutdown(wait=True)
 
     def dispatch(self, holder, task):
@@ -69,7 +86,7 @@ class Dispatcher:
                 raise Failed(f"nobody handles {task.type}")
             left = handler(self.shipping, task)
         except Failed as failed:
-            self.queue.failed(holder, task, str(failed))
+            self.queue.failed(holder, task, str(failed), left=isinstance(failed, Left))
         else:
             self.queue.done(holder, task, left)
 

@@ -59,7 +59,7 @@ CREATE TABLE shop.email_events (
     happened_at timestamptz NOT NULL,
     recipient_digest text NOT NULL,
     link text NOT NULL,
-    raw jsonb NOT NULL,
+    raw json NOT NULL,
     received_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT email_events_once UNIQUE (message_id, type, happened_at, recipient_digest, link)
 );

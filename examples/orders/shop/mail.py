@@ -29,17 +29,21 @@ FOLLOW = """
 """
 
 
+def is_word(text):
+    return isinstance(text, str) and 0 < len(text.strip()) <= 1000 and "\0" not in text
+
+
 def read(event):
     """What counts of an event as it came."""
     if not isinstance(event, dict):
         raise Refusal(400, "no_event", "an event is a JSON object")
     name, message, recipient, at = (event.get(key) for key in ("type", "message", "to", "at"))
-    if not all(isinstance(text, str) and 0 < len(text) <= 1000 and "\0" not in text for text in (name, message, recipient)):
+    if not all(is_word(text) for text in (name, message, recipient)):
         raise Refusal(400, "no_event", "an event has a type, a message and a recipient")
     if isinstance(at, bool) or not isinstance(at, (int, float)) or not 0 < at < 1e14:
         raise Refusal(400, "no_event", "an event has the time at which it happened")
     link = event.get("link") or ""
-    if not isinstance(link, str) or "\0" in json.dumps(event, ensure_ascii=False):
+    if not isinstance(link, str) or "\0" in link:
         raise Refusal(400, "no_event", "a link is text")
     # Seconds or milliseconds, by magnitude.
     moment = at / 1000 if at > 1e11 else at

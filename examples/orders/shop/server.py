@@ -33,13 +33,13 @@ class Request:
             raise Refusal(401, "unauthorised", "the token is missing or wrong")
 
     def body(self):
-        length = self.header("content-length")
-        if not length.isdigit():
+        length = self.header("content-length") or "0"
+        if self.header("transfer-encoding") or not length.isdigit():
             raise Refusal(411, "length_required", "say how long the body is")
         if int(length) > LARGEST:
             raise Refusal(413, "too_large", f"at most {LARGEST} bytes")
         try:
-            return json.loads(self.handler.rfile.read(int(length)))
+            return json.loads(self.handler.rfile.read(int(length)).decode())
         except (ValueError, RecursionError):
             raise Refusal(400, "no_json", "the body is no JSON") from None
 

@@ -9,6 +9,10 @@ class Failed(Exception):
     """It could not be told."""
 
 
+class Left(Failed):
+    """It did not do it, for a reason that is none to us."""
+
+
 class Shipping:
     def __init__(self, url, token, limit):
         self.at, self.token, self.limit = urlsplit(url), token, limit
@@ -42,4 +46,4 @@ class Shipping:
             return None
         if result == "left":
             return why
-        raise Failed(f"shipping left it: {str(why)[:200]}")
+        raise Left(f"shipping left it: {str(why)[:200]}")

@@ -1,6 +1,7 @@
 """The queue of what has still to be told to the shipping service."""
 
 import os
+import time
 import uuid
 
 from shop import kinds
@@ -42,7 +43,9 @@ DEAD = f"""
 
 
 class Task:
-    def __init__(self, row):
+    def __init__(self, row, until):
+        # Until when it may be begun, by our own clock.
+        self.until = until
         self.id, self.type, self.customer, self.plan, self.body, self.tries, self.outdated = row
 
 
@@ -56,19 +59,20 @@ class Queue:
         schedule = [text for text in os.environ.get("SCHEDULE", "").split(",") if text]
         self.schedule = [seconds(text) for text in schedule] or SCHEDULE
 
-    def claim(self):
-        """Who holds them, and the tasks."""
+    def claim(self, most):
+        """Who holds them, and at most so many tasks."""
         holder = str(uuid.uuid4())
-        values = {"batch": self.batch, "lease": self.lease, "holder": holder}
+        until = time.monotonic() + self.lease - self.limit
+        values = {"batch": min(self.batch, most), "lease": self.lease, "holder": holder}
         with self.database.transaction(self.limit) as connection:
-            return holder, [Task(row) for row in connection.execute(CLAIM, values)]
+            return holder, [Task(row, until) for row in connection.execute(CLAIM, values)]
 
     def done(self, holder, task, left):
         with self.database.transaction(self.limit) as connection:
             if connection.execute(DONE, {"id": task.id, "holder": holder}).rowcount:
                 note(connection, kinds.TASK_DONE, task.customer, "dispatcher", "told", {"task": task.id, "left": left})
 
-    def failed(self, holder, task, problem):
+    def failed(self, holder, task, problem, left=False):
         problem = problem[:1000]
         values = {"id": task.id, "holder": holder, "problem": problem}
         last = task.tries + 1 >= self.attempts
@@ -77,4 +81,6 @@ class Queue:
             if connection.execute(DEAD if last else AGAIN, {**values, "step": step}).rowcount:
                 what = kinds.TASK_GIVEN_UP if last else kinds.TASK_RETRYING
                 details = {"task": task.id, "problem": problem}
+                if left:
+                    note(connection, kinds.TASK_LEFT, task.customer, "dispatcher", "left", details)
                 note(connection, what, task.customer, "dispatcher", "given up" if last else "again later", details)
