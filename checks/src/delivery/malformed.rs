@@ -2,7 +2,6 @@
 
 pub(super) mod corpus;
 
-use super::answer;
 use super::desk::{Desk, Message};
 use super::event::Event;
 use super::law::{Expected, sketch_row};
@@ -11,7 +10,7 @@ use super::post::{self, Reply};
 use super::tamper::{answers, calls, inbound};
 use corpus::{Body, Fate, corpus};
 use sabot_engine::{Check, Cx, Finding, Judgement, Level, Need, Sabotage, Sharing};
-use sabot_target::delivery::Part;
+use sabot_target::delivery::{Answers, Part};
 use sabot_target::{Delivery, Lane, Target};
 use sabot_wire::http::{Match, Rule};
 use serde_json::{Map, Value};
@@ -51,7 +50,9 @@ async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
     looks_at(cx, Part::Events, "stored events");
     looks_at(cx, Part::Batch, "arrays of events");
     looks_at(cx, Part::EventLimit, "bodies that are too large");
-    answer::looks_at(cx, |answers| &answers.error, "what is wrong");
+    if envelope(&delivery.answers).next().is_none() {
+        cx.fact("not looked at: what a refusal says", "the target's answers have no such field");
+    }
     let messages = desk.messages(1).await?;
     let Some(message) = messages.first() else { return Ok(()) };
     let before = desk.row(message).await?;
@@ -81,6 +82,12 @@ async fn send(desk: &Desk<'_>, body: &Body) -> Judgement<Reply> {
     post::post(desk.lane, desk.receiver()?, &desk.call, body.content_type, body.bytes.clone()).await
 }
 
+/// The fields of a refusal that there are.
+fn envelope(answers: &Answers) -> impl Iterator<Item = &String> {
+    let fields = [&answers.error, &answers.error_code, &answers.error_message];
+    fields.into_iter().filter(|name| !name.is_empty())
+}
+
 fn refused(cx: &Cx<'_, Lane>, desk: &Desk<'_>, body: &Body, reply: &Reply) {
     let answers = &desk.delivery.answers;
     let status = if body.fate == Fate::TooLarge { 413 } else { 400 };
@@ -89,15 +96,12 @@ fn refused(cx: &Cx<'_, Lane>, desk: &Desk<'_>, body: &Body, reply: &Reply) {
         cx.find(finding.evidence(body.sketch()));
         return;
     }
-    if answers.error.is_empty() {
-        return;
-    }
-    let error = reply.field(&answers.error);
+    let error = if answers.error.is_empty() { reply.json() } else { reply.field(&answers.error) };
     let holds = |field: &str| error.get(field).and_then(Value::as_str).is_some_and(|text| !text.is_empty());
     let text = |field: &str| field.is_empty() || holds(field);
     if !text(&answers.error_code) || !text(&answers.error_message) {
-        let expected =
-            format!("`{}` with `{}` and `{}`", answers.error, answers.error_code, answers.error_message);
+        let names = envelope(answers).map(|name| format!("`{name}`")).collect::<Vec<_>>();
+        let expected = format!("each of {}", names.join(", "));
         cx.find(Finding::new(format!("{}: the body of the answer", body.what), expected, reply.sketch()));
     }
 }
@@ -154,10 +158,10 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
 
 /// None where refusals have no envelope.
 fn envelope_gone(target: &Target) -> Option<Sabotage<Lane>> {
-    let error = Some(target.delivery.answers.error.clone()).filter(|error| !error.is_empty())?;
+    let first = envelope(&target.delivery.answers).next()?.clone();
     Some(answers(&[ID], "envelope-gone", "a refusal is a bare line of text", target, move |response| {
         let body: Map<String, Value> = serde_json::from_slice(&response.body).unwrap_or_default();
-        if body.contains_key(&error) {
+        if response.status >= 400 && body.contains_key(&first) {
             response.body = "bad request".into();
         }
     }))

@@ -175,3 +175,33 @@ fn on_audit(delivery: &Delivery) -> Vec<Sabotage<Lane>> {
     }));
     sabotages
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sabot_wire::http::Headers;
+
+    #[test]
+    fn what_a_request_shows_is_found_and_put_right_wherever_it_stands() {
+        let in_path = Webhook { path: "/hooks/{secret}/events".into(), ..Webhook::default() };
+        let in_header = Webhook {
+            path: "/hooks".into(),
+            header: Some("Authorization".into()),
+            header_form: "Bearer {secret}".into(),
+            ..Webhook::default()
+        };
+        for webhook in [in_path, in_header] {
+            let Call { path, .. } = Call::showing(&webhook, "wrong");
+            let mut request = Request {
+                method: "POST".into(),
+                target: path,
+                headers: Headers::default(),
+                body: Vec::new().into(),
+            };
+            show(&webhook, &mut request, "wrong");
+            assert_eq!(shown(&webhook, &request), "wrong");
+            show(&webhook, &mut request, "right");
+            assert_eq!(shown(&webhook, &request), "right");
+        }
+    }
+}

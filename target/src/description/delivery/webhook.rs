@@ -63,7 +63,7 @@ pub struct Answers {
     pub accepted: String,
     /// How many of an array were no events.
     pub invalid: String,
-    /// The object in every refusal.
+    /// The object in every refusal; empty where what it holds stands in the answer itself.
     pub error: String,
     /// Within it: a word.
     pub error_code: String,
