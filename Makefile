@@ -4,7 +4,7 @@ SHELL := /bin/bash
 SABOT := build/debug/sabot
 REPORTS := reports
 
-.PHONY: help setup build run test prove lint bench soak catalogue
+.PHONY: help setup build run test prove example lint bench soak catalogue
 
 help: ## Lists the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test: build ## Runs every test, and proves one sabotage for each check
 
 prove: build ## Proves every check: each sabotage; with MATRIX=1 every check under each, which takes far longer
 	$(SABOT) prove $(if $(MATRIX),,--named-only) --report json=$(REPORTS)/proof.json,markdown=$(REPORTS)/proof.md,html=$(REPORTS)/proof.html
+
+example: build ## Judges a service in Python that has mistakes, and mended; with PROVE=1 every check is proved on it
+	@scripts/example.sh $(SABOT) $(REPORTS) $(if $(PROVE),prove)
 
 lint: ## Formatting, clippy, documentation, shell scripts: warnings are errors
 	cargo fmt --all --check

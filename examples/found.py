@@ -1,6 +1,7 @@
 """Says which of an example's mistakes a run has found: found.py MISTAKES RECORD FOLDER
 
-Ends with 1 when a check that must be red is not, when one is red that no mistake explains, or when one could not tell.
+A mistake has the checks that must turn red for it, and those that may turn red besides, since it breaks what they guard as
+well. Ends with 1 when a check that must be red is not, when one is red that no mistake explains, or when one could not tell.
 """
 
 import json
@@ -20,7 +21,10 @@ def main(mistakes, record, folder):
             findings = results[check].get("findings", [])
             told = f"{findings[0]['subject']}: {findings[0]['observed']}" if findings else results[check]["verdict"]
             print(f"        {check}: {told}")
-    explained = {check for mistake in mistakes for check in mistake["checks"]}
+        also = [check for check in mistake.get("also", []) if results[check]["verdict"] == "fail"]
+        if also:
+            print(f"        and with it {', '.join(also)}")
+    explained = {check for mistake in mistakes for check in mistake["checks"] + mistake.get("also", [])}
     verdicts = [result["verdict"] for result in results.values()]
     for id, result in results.items():
         if result["verdict"] in ("fail", "unverified") and id not in explained:

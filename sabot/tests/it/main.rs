@@ -5,6 +5,7 @@ mod arrows;
 mod builds;
 mod catalogue;
 mod drill;
+mod example;
 mod foreign;
 mod guide;
 mod names;
