@@ -1,6 +1,6 @@
 //! The exit codes: one closed set, decided from the record before anything is drawn.
 
-use crate::{Outcome, Record, Verdict};
+use crate::{Outcome, Record, Result, Verdict};
 use std::process::ExitCode;
 
 /// How a command ends. The numbers are public and do not change.
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 pub enum Exit {
     /// All chosen checks passed.
     Passed,
-    /// A check failed; under `prove` also: a sabotage survived, was only collateral, or a check is unproven.
+    /// A check failed, by more than a baseline knows; under `prove` also: a sabotage survived, was only collateral, or a check is unproven.
     Failed,
     /// Something could not be verified, a proof was void, or a chosen check was skipped without leave.
     Unverified,
@@ -41,7 +41,7 @@ impl Exit {
         if let Some(signal) = record.interrupted {
             return if signal == 15 { Self::Terminated } else { Self::Interrupted };
         }
-        let failed = record.results.iter().any(|result| result.verdict == Verdict::Fail);
+        let failed = record.results.iter().any(Result::is_newly_red);
         let disproved = record.proofs.iter().any(|proof| proof.outcome.is_disproof());
         if failed || disproved || !record.unproven.is_empty() {
             return Self::Failed;
@@ -49,7 +49,9 @@ impl Exit {
         let open = record.results.iter().any(|result| match result.verdict {
             Verdict::Unverified => true,
             Verdict::Skipped => !result.skip_allowed,
-            Verdict::Pass | Verdict::Fail => false,
+            // Known, and it could not tell whether there is more.
+            Verdict::Fail => result.reason.is_some(),
+            Verdict::Pass => false,
         });
         if open || record.proofs.iter().any(|proof| proof.outcome == Outcome::Void) {
             return Self::Unverified;
@@ -72,7 +74,6 @@ impl From<Exit> for ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Result;
 
     fn record(verdicts: &[Verdict]) -> Record {
         let mut record = Record::begin("run", "test");

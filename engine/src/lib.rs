@@ -14,6 +14,7 @@
 //! drawn from it.
 
 mod arena;
+mod baseline;
 mod check;
 mod cx;
 mod event;
@@ -35,6 +36,7 @@ mod testing;
 mod verdict;
 
 pub use arena::{Arena, Lanes};
+pub use baseline::{Baseline, Known, Unreadable};
 pub use check::{Check, Level, Need, Sharing, UnknownNeed};
 pub use cx::Cx;
 pub use event::{Event, Events};

@@ -1,7 +1,7 @@
 //! The record of a run: versioned, complete, and the only thing that reports are drawn from.
 
 use crate::redact::Clean as _;
-use crate::{Figure, Finding, Level, Need, Proof, Secrets, Verdict};
+use crate::{Baseline, Figure, Finding, Level, Need, Proof, Secrets, Verdict};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -43,6 +43,9 @@ pub struct Record {
     pub proofs: Vec<Proof>,
     /// Chosen checks that no sabotage names, under `prove`.
     pub unproven: Vec<String>,
+    /// What an earlier record says of this run, under `--baseline`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<Baseline>,
     /// What this run did not verify, in plain sentences, the weightiest first.
     pub not_verified: Vec<String>,
     /// The number of the signal that interrupted it.
@@ -123,6 +126,7 @@ impl Record {
             results: Vec::new(),
             proofs: Vec::new(),
             unproven: Vec::new(),
+            baseline: None,
             not_verified: Vec::new(),
             interrupted: None,
             took_ms: 0,

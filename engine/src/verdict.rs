@@ -43,6 +43,9 @@ pub struct Finding {
     pub evidence: Vec<String>,
     /// What to do about it.
     pub remedy: String,
+    /// Whether an earlier record has it too, under `--baseline`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub known: bool,
 }
 
 impl Finding {
@@ -54,6 +57,7 @@ impl Finding {
             observed: observed.into(),
             evidence: Vec::new(),
             remedy: String::new(),
+            known: false,
         }
     }
 

@@ -4,7 +4,10 @@
 //! it is text. Ids stay: they are names of checks and sabotages, and what finds its result by them.
 
 use super::Secrets;
-use crate::{Attempt, Fact, Figure, Finding, Gauge, Proof, Record, Red, Result, Rows, Series, Timeline};
+use crate::{
+    Attempt, Baseline, Fact, Figure, Finding, Gauge, Known, Proof, Record, Red, Result, Rows, Series,
+    Timeline,
+};
 
 /// What can have its texts redacted.
 pub(crate) trait Clean {
@@ -44,6 +47,7 @@ impl Clean for Record {
             results,
             proofs,
             unproven: _,
+            baseline,
             not_verified,
             interrupted: _,
             took_ms: _,
@@ -52,6 +56,7 @@ impl Clean for Record {
         profile.clean(secrets);
         results.clean(secrets);
         proofs.clean(secrets);
+        baseline.clean(secrets);
         not_verified.clean(secrets);
     }
 }
@@ -85,9 +90,24 @@ impl Clean for Result {
 
 impl Clean for Finding {
     fn clean(&mut self, secrets: &Secrets) {
-        let Self { subject, expected, observed, evidence, remedy } = self;
+        let Self { subject, expected, observed, evidence, remedy, known: _ } = self;
         evidence.clean(secrets);
         [subject, expected, observed, remedy].into_iter().for_each(|text| text.clean(secrets));
+    }
+}
+
+impl Clean for Baseline {
+    fn clean(&mut self, secrets: &Secrets) {
+        let Self { started_at: _, sabot: _, known, mended } = self;
+        known.clean(secrets);
+        mended.clean(secrets);
+    }
+}
+
+impl Clean for Known {
+    fn clean(&mut self, secrets: &Secrets) {
+        let Self { check: _, subject } = self;
+        subject.clean(secrets);
     }
 }
 

@@ -2,8 +2,8 @@
 //! beside the step.
 //!
 //! GitHub shows ten errors, ten warnings and ten notices of a step and drops the rest in silence; so the last of each
-//! says how many there are more. What fails is an error, what could not be told a warning, a skip that was allowed a
-//! notice.
+//! says how many there are more. What fails is an error, what could not be told a warning, a skip that was allowed and a
+//! failure that a baseline knows a notice.
 
 use super::plain::{cut, tame};
 use crate::{Outcome, Record, Result, Verdict};
@@ -41,6 +41,9 @@ fn of_results(record: &Record) -> impl Iterator<Item = Note<'_>> {
         let reason = result.reason.as_deref().unwrap_or("no reason given");
         let (level, message) = match result.verdict {
             Verdict::Pass => return None,
+            Verdict::Fail if result.is_known() => {
+                (Level::Notice, format!("known from the baseline: {}", failed(result)))
+            }
             Verdict::Fail => (Level::Error, failed(result)),
             Verdict::Unverified => (Level::Warning, format!("could not be verified: {reason}")),
             Verdict::Skipped if result.skip_allowed => {
@@ -54,7 +57,10 @@ fn of_results(record: &Record) -> impl Iterator<Item = Note<'_>> {
 
 /// The first finding in full, and how many there are more.
 fn failed(result: &Result) -> String {
-    let Some((first, more)) = result.findings.split_first() else { return "failed".into() };
+    // What is new is what is to be read.
+    let (new, known): (Vec<_>, Vec<_>) = result.findings.iter().partition(|finding| !finding.known);
+    let findings = [new, known].concat();
+    let Some((first, more)) = findings.split_first() else { return "failed".into() };
     let mut lines: Vec<_> = first
         .parts()
         .filter(|(name, _)| *name != "evidence")

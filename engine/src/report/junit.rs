@@ -115,10 +115,17 @@ fn suite_of<'a>(record: &'a Record, track: &'a str) -> Suite<'a> {
     let facts = results().flat_map(|result| {
         result.facts.iter().map(|fact| (format!("{}: {}", result.id, fact.name), fact.value.clone()))
     });
+    let baseline = record.baseline.iter().flat_map(|baseline| {
+        let known = baseline.known.iter().map(|known| (known, "known from the baseline"));
+        known.chain(baseline.mended.iter().map(|mended| (mended, "green since the baseline")))
+    });
+    let baseline = baseline
+        .filter(|(known, _)| results().any(|result| result.id == known.check))
+        .map(|(known, what)| (format!("{}: {what}", known.check), known.subject.clone()));
     Suite {
         name: track,
         cases: results().map(of_result).collect(),
-        properties: facts.collect(),
+        properties: facts.chain(baseline).collect(),
         output: String::new(),
     }
 }
@@ -130,8 +137,13 @@ fn of_result(result: &Result) -> Case<'_> {
         Verdict::Unverified => CameTo::Error(reason()),
         Verdict::Skipped if result.skip_allowed => CameTo::Skipped(format!("allowed: {}", reason())),
         Verdict::Skipped => CameTo::Skipped(reason()),
+        Verdict::Fail if result.is_known() => {
+            let first = result.findings.first().map_or_else(reason, Finding::line);
+            CameTo::Skipped(format!("known from the baseline: {first}"))
+        }
         Verdict::Fail => {
-            let message = result.findings.first().map_or_else(reason, Finding::line);
+            let new = result.findings.iter().find(|finding| !finding.known);
+            let message = new.map_or_else(reason, Finding::line);
             failure("fail", message, told(result))
         }
     };
@@ -144,6 +156,9 @@ fn told(result: &Result) -> String {
     for finding in &result.findings {
         for (name, value) in finding.parts() {
             text.push_str(&format!("\n{name:<9} {}", cut(value, MOST / 4)));
+        }
+        if finding.known {
+            text.push_str("\nknown from the baseline");
         }
         text.push('\n');
     }

@@ -1,8 +1,8 @@
 //! Records to draw in tests: one with everything that a run can hold, one of proofs, one of a hostile target, a big one.
 
 use crate::{
-    Attempt, Fact, Figure, Finding, Gauge, Level, Nature, Need, Outcome, Proof, Record, Red, Result, Rows,
-    Series, Sort, Timeline, Verdict,
+    Attempt, Baseline, Fact, Figure, Finding, Gauge, Known, Level, Nature, Need, Outcome, Proof, Record, Red,
+    Result, Rows, Series, Sort, Timeline, Verdict,
 };
 
 /// Every field of a record but those of proofs, each with something in it.
@@ -93,6 +93,13 @@ pub(crate) fn hostile() -> Record {
         record.results.push(Result { verdict: Verdict::Fail, ..spoken(&format!("a.{number}"), text) });
         record.results.push(spoken(&format!("b.{number}"), text));
     }
+    let told = || HOSTILE.iter().map(|text| Known { check: "a.0".into(), subject: (*text).into() }).collect();
+    record.baseline = Some(Baseline {
+        started_at: record.started_at,
+        sabot: env!("CARGO_PKG_VERSION").into(),
+        known: told(),
+        mended: told(),
+    });
     record.finish();
     record
 }

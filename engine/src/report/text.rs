@@ -1,7 +1,7 @@
 //! Plain lines: one for each result, the findings under it, the matrix, and the last line that counts.
 
 use super::plain::for_a_log;
-use crate::{Finding, Outcome, Proof, Record, Red, Result, Verdict};
+use crate::{Finding, Known, Outcome, Proof, Record, Red, Result, Verdict};
 
 /// The line of a result and, under it, its findings.
 pub(super) fn result(result: &Result) -> String {
@@ -87,17 +87,36 @@ pub fn summary(record: &Record) -> String {
             push(&mut text, format_args!("  {}\n", for_a_log(line)));
         }
     }
+    text.push_str(&baseline(record));
     text.push_str(&trouble(record));
+    text
+}
+
+/// What an earlier record knows, and what has become green since.
+fn baseline(record: &Record) -> String {
+    let Some(baseline) = &record.baseline else { return String::new() };
+    let mut text = String::new();
+    for (title, all) in
+        [("known from the baseline", &baseline.known), ("green since the baseline", &baseline.mended)]
+    {
+        if !all.is_empty() {
+            push(&mut text, format_args!("\n{title}\n"));
+        }
+        for Known { check, subject } in all {
+            push(&mut text, format_args!("  {check}: {}\n", for_a_log(subject)));
+        }
+    }
     text
 }
 
 /// What did not come out as it must, once more and in short, so that the end of a long log says it.
 fn trouble(record: &Record) -> String {
     let mut text = String::new();
-    let failed = |result: &&Result| matches!(result.verdict, Verdict::Fail | Verdict::Unverified);
+    let failed = |result: &&Result| result.verdict == Verdict::Unverified || result.is_newly_red();
     for result in record.results.iter().filter(failed) {
         push(&mut text, format_args!("  {:<10}  {}", result.verdict, result.id));
-        told(&mut text, result.findings.first(), result.reason.as_deref());
+        let new = result.findings.iter().find(|finding| !finding.known);
+        told(&mut text, new, result.reason.as_deref());
     }
     for proof in record.proofs.iter().filter(|proof| !proof.outcome.is_good()) {
         push(&mut text, format_args!("  {}  {}", proof.outcome, proof.sabotage));
@@ -136,6 +155,10 @@ pub fn last_line(record: &Record) -> String {
     let allowed = record.results.iter().filter(|result| result.skip_allowed).count();
     if allowed > 0 {
         push(&mut text, format_args!(" ({allowed} of them allowed)"));
+    }
+    let known = record.results.iter().filter(|result| result.is_known()).count();
+    if known > 0 {
+        push(&mut text, format_args!(" ({known} failed as in the baseline)"));
     }
     if record.command == "prove" {
         let count =

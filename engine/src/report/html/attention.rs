@@ -2,7 +2,7 @@
 
 use super::findings::{finding, findings};
 use super::words::{count, outcome, verdict};
-use crate::{Outcome, Proof, Record, Result, Verdict};
+use crate::{Known, Outcome, Proof, Record, Result, Verdict};
 use maud::{Markup, html};
 
 pub(super) fn section(record: &Record) -> Markup {
@@ -18,9 +18,22 @@ pub(super) fn section(record: &Record) -> Markup {
         section #attention aria-labelledby="attention-title" {
             h2 #attention-title { "What needs attention" }
             @if calm { p.calm { "Nothing. " (why_calm(record)) } }
-            @for (index, result) in of(Verdict::Fail).chain(of(Verdict::Unverified)) { (check(index, result)) }
+            @for (index, result) in of(Verdict::Fail).filter(|(_, result)| !result.is_known()) { (check(index, result)) }
+            @for (index, result) in of(Verdict::Unverified) { (check(index, result)) }
             @for (index, proof) in bad() { (proof_gone_wrong(index, proof)) }
             @if !record.unproven.is_empty() { (unproven(&record.unproven)) }
+            @for (index, result) in of(Verdict::Fail).filter(|(_, result)| result.is_known()) { (check(index, result)) }
+            @if let Some(baseline) = &record.baseline { (mended(&baseline.mended)) }
+        }
+    }
+}
+
+/// What has become green since the baseline.
+fn mended(mended: &[Known]) -> Markup {
+    html! {
+        @if !mended.is_empty() {
+            h3 { "Green since the baseline" }
+            ul { @for known in mended { li { code { (known.check) } " " (known.subject) } } }
         }
     }
 }
@@ -35,7 +48,9 @@ fn why_calm(record: &Record) -> String {
 fn check(index: usize, result: &Result) -> Markup {
     html! {
         article.trouble.(result.verdict.to_string()) #{ "trouble-" (index) } {
-            h3 { a href={ "#check-" (index) } { code { (result.id) } } " " (verdict(result.verdict)) }
+            h3 { a href={ "#check-" (index) } { code { (result.id) } } " " (verdict(result.verdict))
+                @if result.is_known() { " known from the baseline" }
+            }
             @if !result.failure_mode.is_empty() {
                 p.mode { strong { "What breaks without it" } " " (result.failure_mode) }
             }

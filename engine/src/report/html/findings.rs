@@ -25,7 +25,7 @@ pub(super) fn findings(findings: &[Finding]) -> Markup {
 pub(super) fn finding(finding: &Finding) -> Markup {
     html! {
         div.finding {
-            p.subject { (finding.subject) }
+            p.subject { (finding.subject) @if finding.known { " (known from the baseline)" } }
             dl.versus {
                 div { dt { "expected" } dd { (finding.expected) } }
                 div.observed { dt { "observed" } dd { (finding.observed) } }

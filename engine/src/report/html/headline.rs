@@ -39,6 +39,15 @@ fn passed(record: &Record) -> String {
             grouped(skipped)
         ),
     };
+    let known = record.results.iter().filter(|result| result.is_known()).count();
+    if known > 0 {
+        let all = count(record.results.len(), "check");
+        text = format!(
+            "Nothing new: {} of {all} failed as in the baseline on {}",
+            grouped(known),
+            record.target
+        );
+    }
     let proved = record.proofs.iter().filter(|proof| proof.outcome == Outcome::Proved).count();
     if proved > 0 {
         text.push_str(&format!(", and {} proved that they can fail", count(proved, "sabotage")));
@@ -56,6 +65,10 @@ fn failed(record: &Record) -> Vec<String> {
     match record.count(Verdict::Fail) {
         0 => {}
         failed => parts.push(format!("{} of {all} failed", grouped(failed))),
+    }
+    match record.results.iter().filter(|result| result.is_known()).count() {
+        0 => {}
+        known => parts.push(format!("{} of these as in the baseline", grouped(known))),
     }
     if survived > 0 {
         let sabotages = record.proofs.iter().filter(|proof| !proof.outcome.is_nothing()).count();

@@ -9,7 +9,7 @@ mod tests;
 
 use super::plain::cut;
 use super::text::{last_line, seconds};
-use crate::{Finding, Proof, Record, Result, Verdict};
+use crate::{Finding, Known, Proof, Record, Result, Verdict};
 use escape::{code, escape, preformatted};
 use page::Page;
 
@@ -40,6 +40,7 @@ pub fn markdown_within(record: &Record, limit: usize) -> String {
         record.not_verified.iter().map(|line| format!("- {}\n", escape(line))),
     );
     page.section("\n## Findings\n", record.results.iter().filter(|result| is_red(result)).map(findings));
+    baseline(record, &mut page);
     figures::draw(record, &mut page);
     page.section(
         "\n## Checks\n\n| verdict | check | level | looked at | took |\n| --- | --- | --- | ---: | ---: |\n",
@@ -70,6 +71,14 @@ fn counts(record: &Record, page: &mut Page) {
     );
 }
 
+/// What an earlier record knows, and what has become green since.
+fn baseline(record: &Record, page: &mut Page) {
+    let Some(baseline) = &record.baseline else { return };
+    let line = |known: &Known| format!("- {}: {}\n", code(&known.check), escape(&known.subject));
+    page.section("\n## Known from the baseline\n\n", baseline.known.iter().map(line));
+    page.section("\n## Green since the baseline\n\n", baseline.mended.iter().map(line));
+}
+
 fn is_red(result: &Result) -> bool {
     result.verdict == Verdict::Fail
 }
@@ -95,7 +104,8 @@ fn findings(result: &Result) -> String {
 }
 
 fn one_finding(finding: &Finding) -> String {
-    let mut text = format!("\n**{}**\n\n", escape(&finding.subject));
+    let known = if finding.known { " (known from the baseline)" } else { "" };
+    let mut text = format!("\n**{}**{known}\n\n", escape(&finding.subject));
     let mut shown = 0;
     for (name, value) in finding.parts() {
         shown += usize::from(name == "evidence");
@@ -112,7 +122,8 @@ fn one_finding(finding: &Finding) -> String {
 
 fn check(result: &Result) -> String {
     let Result { verdict, id, level, examined, took_ms, .. } = result;
-    format!("| {verdict} | {} | {level} | {examined} | {} |\n", code(id), seconds(*took_ms))
+    let known = if result.is_known() { ", known" } else { "" };
+    format!("| {verdict}{known} | {} | {level} | {examined} | {} |\n", code(id), seconds(*took_ms))
 }
 
 fn proofs(record: &Record, page: &mut Page) {
