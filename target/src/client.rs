@@ -3,7 +3,10 @@
 use crate::TargetError;
 
 /// By no proxy, following no redirect, and with a provider of cryptography named, as two may be linked.
-pub(crate) fn client() -> Result<reqwest::Client, TargetError> {
+///
+/// # Errors
+/// [`TargetError::Io`], when the system lacks the means.
+pub fn client() -> Result<reqwest::Client, TargetError> {
     // An error only says that it was installed before.
     drop(rustls::crypto::ring::default_provider().install_default());
     let failed = |error| TargetError::Io {

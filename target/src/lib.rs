@@ -29,6 +29,7 @@ mod stock;
 mod wardrobe;
 
 pub use binaries::Binaries;
+pub use client::client as http_client;
 pub use description::recovery::{BackupForm, Backups, DrillTerms, Job, Schedule};
 pub use description::{
     Answer, BrevoAccount, Contract, Database, Delivery, Form, Lever, Levers, Propagation, Reach, Readiness,
