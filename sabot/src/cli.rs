@@ -2,9 +2,11 @@
 
 mod backup;
 mod drill;
+mod init;
 
 pub(crate) use backup::{BackupArgs, BackupEngine, BackupInto, BackupMongoArgs, BackupPostgresArgs};
 pub(crate) use drill::{DrillArgs, DrillEngine, DrillMongoArgs, DrillPostgresArgs, DrillSource};
+pub(crate) use init::{InitArgs, Running};
 
 use crate::reports::Report;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -27,12 +29,19 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run checks.
     Run(RunArgs),
+    /// Say what a run would do, before it touches anything: starts nothing, connects to nothing.
+    Plan(PlanArgs),
     /// Run the checks clean, then break the target in every way they guard against, and demand that they turn red.
     Prove(ProveArgs),
     /// List the checks with failure modes, needs and sabotages.
     List(ListArgs),
     /// Explain one check in full.
     Explain(ExplainArgs),
+    /// Look at a running database and at running services, only reading, and write a `sabot.toml` that says why.
+    ///
+    /// Exit codes: 0 it is written; 2 something could not be looked at; 3 bad usage, or a file that is there already; 130
+    /// and 143 interrupted.
+    Init(InitArgs),
     /// Say what is lacking here, and which checks hang on it.
     Doctor(DoctorArgs),
     /// Take a backup, with a manifest that says what must be in it.
@@ -57,8 +66,9 @@ pub(crate) struct ConfigArg {
     pub(crate) config: Option<PathBuf>,
 }
 
+/// Which checks, of what.
 #[derive(Debug, Args)]
-pub(crate) struct Chosen {
+pub(crate) struct Choice {
     #[command(flatten)]
     pub(crate) of: ConfigArg,
     /// Tracks, ids or globs; all checks when none is given.
@@ -73,6 +83,12 @@ pub(crate) struct Chosen {
     /// How many lanes, each a whole target of its own, go side by side.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=16))]
     pub(crate) lanes: u8,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Chosen {
+    #[command(flatten)]
+    pub(crate) choice: Choice,
     /// What to show: `text` is live on a terminal and plain lines elsewhere, `json` is the record.
     #[arg(long, value_enum, default_value_t = Show::Text)]
     pub(crate) format: Show,
@@ -86,6 +102,18 @@ pub(crate) struct Chosen {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) chosen: Chosen,
+    /// An earlier record, as `--report json=FILE` wrote it: fail only on what is new against it, and list the rest.
+    #[arg(long, value_name = "RECORD")]
+    pub(crate) baseline: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    #[command(flatten)]
+    pub(crate) choice: Choice,
+    /// What to show: `text` for people, `json` for programs.
+    #[arg(long, value_enum, default_value_t = Show::Text)]
+    pub(crate) format: Show,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,8 @@ mod catalogue;
 mod cli;
 mod commands;
 mod files;
+mod init;
+mod plan;
 mod reports;
 mod signals;
 
@@ -42,9 +44,11 @@ fn main() -> ExitCode {
 async fn carry_out(command: Command) -> Exit {
     match command {
         Command::Run(args) => commands::run::run(args).await,
+        Command::Plan(args) => commands::plan::plan(&args),
         Command::Prove(args) => commands::run::prove(args).await,
         Command::List(args) => commands::list::list(&args),
         Command::Explain(args) => commands::list::explain(&args),
+        Command::Init(args) => commands::init::init(args).await,
         Command::Doctor(args) => commands::doctor::doctor(&args).await,
         Command::Backup(args) => Box::pin(commands::backup::backup_of(args)).await,
         Command::Drill(args) => commands::drill::drill(args).await,

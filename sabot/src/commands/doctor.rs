@@ -1,7 +1,8 @@
-//! `sabot doctor`: what is lacking here, and which checks hang on it.
+//! `sabot doctor`: what is lacking here, which checks hang on it, and how far a run would go.
 
 use super::{stock, target};
 use crate::cli::DoctorArgs;
+use crate::plan::table;
 use sabot_checks::TargetArena;
 use sabot_engine::{Arena as _, Exit, Need};
 use sabot_target::{Binaries, Target};
@@ -34,6 +35,7 @@ pub(crate) async fn doctor(args: &DoctorArgs) -> Exit {
             }
         }
     }
+    println!("\n{}", table(&arena, &checks).trim_end());
     for (track, reason) in &arena.target().left_out {
         println!("skipped  {track:<12} {reason}");
     }

@@ -1,7 +1,7 @@
 //! `sabot run` and `sabot prove`.
 
 use super::{say, stock, target};
-use crate::cli::{Chosen, ProveArgs, RunArgs, Show};
+use crate::cli::{Choice, Chosen, ProveArgs, RunArgs, Show};
 use crate::reports;
 use crate::signals::Interruption;
 use globset::{Glob, GlobSet, GlobSetBuilder};
@@ -13,22 +13,29 @@ use sabot_engine::{
 };
 use sabot_target::{Lane, Target};
 use std::collections::BTreeSet;
+use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 type Checks = Vec<Arc<Check<Lane>>>;
 
 /// Runs checks.
 pub(crate) async fn run(args: RunArgs) -> Exit {
-    let judged = target(&args.chosen.of).and_then(|target| Ok((target, choose(&args.chosen)?)));
+    let judged = target(&args.chosen.choice.of).and_then(|target| {
+        let baseline = args.baseline.as_deref().map(|path| baseline(path, &target)).transpose()?;
+        Ok((target, choose(&args.chosen)?, baseline))
+    });
     match judged {
-        Ok((target, checks)) => execute(args.chosen, target, checks, None).await,
+        Ok((target, checks, baseline)) => {
+            execute(args.chosen, target, checks, Purpose::Run(baseline.map(Box::new))).await
+        }
         Err(exit) => exit,
     }
 }
 
 /// Runs them clean and then sabotaged.
 pub(crate) async fn prove(args: ProveArgs) -> Exit {
-    let judged = target(&args.chosen.of).and_then(|target| Ok((target, choose(&args.chosen)?)));
+    let judged = target(&args.chosen.choice.of).and_then(|target| Ok((target, choose(&args.chosen)?)));
     let (target, checks) = match judged {
         Ok(judged) => judged,
         Err(exit) => return exit,
@@ -38,12 +45,33 @@ pub(crate) async fn prove(args: ProveArgs) -> Exit {
         Err(exit) => return exit,
     };
     let named_only = args.named_only || args.one_each;
-    execute(args.chosen, target, checks, Some(Proving { sabotages, named_only })).await
+    execute(args.chosen, target, checks, Purpose::Prove { sabotages, named_only }).await
 }
 
-struct Proving {
-    sabotages: Vec<Sabotage<Lane>>,
-    named_only: bool,
+/// What checks are run for.
+enum Purpose {
+    /// To see whether they pass; with an earlier record, whether anything new fails.
+    Run(Option<Box<Record>>),
+    /// To see whether they can fail.
+    Prove { sabotages: Vec<Sabotage<Lane>>, named_only: bool },
+}
+
+/// Reads the record that a run of `target` is held against.
+fn baseline(path: &Path, target: &Target) -> Result<Record, Exit> {
+    let wrong = |why: &dyn fmt::Display| {
+        eprintln!("error: --baseline {}: {why}", path.display());
+        Exit::Usage
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(&error))?;
+    let record = Record::read(&text).map_err(|error| wrong(&error))?;
+    if record.target != target.name {
+        let why = format!(
+            "it is of {}, and this run judges {}; give one of the same target",
+            record.target, target.name
+        );
+        return Err(wrong(&why));
+    }
+    Ok(record)
 }
 
 fn choose(chosen: &Chosen) -> Result<Checks, Exit> {
@@ -51,16 +79,21 @@ fn choose(chosen: &Chosen) -> Result<Checks, Exit> {
         eprintln!("error: {error}");
         return Err(Exit::Usage);
     }
+    select(&chosen.choice)
+}
+
+/// The chosen checks.
+pub(super) fn select(choice: &Choice) -> Result<Checks, Exit> {
     if let Err(error) = sabot_checks::soak_is_readable() {
         eprintln!("error: {error}");
         return Err(Exit::Usage);
     }
     let checks = sabot_checks::checks();
-    if let Err(error) = check_skips(&chosen.allow_skips, &checks) {
+    if let Err(error) = check_skips(&choice.allow_skips, &checks) {
         say(&error);
         return Err(Exit::Usage);
     }
-    let selection = Selection { patterns: chosen.patterns.clone(), with: chosen.with.clone() };
+    let selection = Selection { patterns: choice.patterns.clone(), with: choice.with.clone() };
     selection.choose(&checks).map_err(|error| {
         say(&error);
         error.exit()
@@ -130,7 +163,7 @@ fn shuffle<T>(items: &mut [T], seed: u64) {
     }
 }
 
-async fn execute(chosen: Chosen, target: Target, checks: Checks, proving: Option<Proving>) -> Exit {
+async fn execute(chosen: Chosen, target: Target, checks: Checks, purpose: Purpose) -> Exit {
     let arena = match stock(target) {
         Ok(stock) => Arc::new(TargetArena::new(stock)),
         Err(exit) => return exit,
@@ -145,7 +178,7 @@ async fn execute(chosen: Chosen, target: Target, checks: Checks, proving: Option
     let (events, stream) = Events::channel();
     let view = if chosen.format == Show::Json { View::Json } else { View::Text };
     let watching = tokio::spawn(watch(stream, view));
-    let record = judge(&chosen, &arena, &checks, proving, &events, &interruption).await;
+    let record = judge(&chosen.choice, &arena, &checks, purpose, &events, &interruption).await;
     let exit = Exit::of(&record);
     events.send(Event::Ended(Box::new(record.clone())));
     drop(events);
@@ -155,15 +188,18 @@ async fn execute(chosen: Chosen, target: Target, checks: Checks, proving: Option
 }
 
 async fn judge(
-    chosen: &Chosen,
+    choice: &Choice,
     arena: &Arc<TargetArena>,
     checks: &Checks,
-    proving: Option<Proving>,
+    purpose: Purpose,
     events: &Events,
     interruption: &Interruption,
 ) -> Record {
     let target = arena.target();
-    let command = if proving.is_some() { "prove" } else { "run" };
+    let (command, sabotages) = match &purpose {
+        Purpose::Run(_) => ("run", 0),
+        Purpose::Prove { sabotages, .. } => ("prove", sabotages.len()),
+    };
     let mut record = Record::begin(command, &target.name);
     record.profile = target
         .profile
@@ -175,16 +211,20 @@ async fn judge(
         target: target.name.clone(),
         profile: record.profile.clone(),
         checks: checks.len(),
-        sabotages: proving.as_ref().map_or(0, |proving| proving.sabotages.len()),
-        lanes: chosen.lanes.into(),
+        sabotages,
+        lanes: choice.lanes.into(),
     });
     let judged = checks.iter().filter(|check| arena.leaves_out(check).is_none());
     let needs: Vec<Need> = judged.flat_map(|check| check.needs.iter().cloned()).collect();
-    let mut lanes = Lanes::new(arena.clone(), chosen.lanes.into(), &needs);
-    let options = RunOptions { allow_skips: chosen.allow_skips.clone(), stop: interruption.stop.clone() };
-    match proving {
-        None => sabot_engine::run(&mut lanes, &**arena, checks, &options, events, &mut record).await,
-        Some(Proving { sabotages, named_only }) => {
+    let mut lanes = Lanes::new(arena.clone(), choice.lanes.into(), &needs);
+    let options = RunOptions { allow_skips: choice.allow_skips.clone(), stop: interruption.stop.clone() };
+    let mut earlier = None;
+    match purpose {
+        Purpose::Run(baseline) => {
+            earlier = baseline;
+            sabot_engine::run(&mut lanes, &**arena, checks, &options, events, &mut record).await;
+        }
+        Purpose::Prove { sabotages, named_only } => {
             let options = ProveOptions { run: options, named_only };
             sabot_engine::prove(&mut lanes, &**arena, checks, sabotages, &options, events, &mut record).await;
         }
@@ -194,6 +234,11 @@ async fn judge(
     record.finish();
     // Once more, and all of it: a secret that was registered late may stand in what was written early.
     record.redact(&arena.secrets());
+    if let Some(earlier) = earlier {
+        record.hold_against(&earlier);
+        // What was not secret then may be now.
+        record.redact(&arena.secrets());
+    }
     record
 }
 

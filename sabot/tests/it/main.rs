@@ -2,13 +2,16 @@
 #![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod arrows;
+mod baseline;
 mod builds;
 mod catalogue;
 mod drill;
 mod example;
 mod foreign;
 mod guide;
+mod init;
 mod names;
+mod plan;
 mod program;
 mod record;
 mod registry;
