@@ -55,6 +55,9 @@ struct Crashed {
     subject: Subject,
     /// By the database's clock, in microseconds since 1970.
     at: i64,
+    /// From when it has a lease's time by that clock: where the next runner took longer to start than the lease, from so
+    /// long before that was up.
+    from: i64,
 }
 
 async fn judge(cx: &Cx<'_, Lane>) -> Judgement {
@@ -87,8 +90,10 @@ async fn round(cx: &Cx<'_, Lane>, desk: &Desk<'_>) -> Judgement<(usize, Duration
             continue;
         };
         desk.start_again().await?;
+        let lease = i64::try_from(desk.propagation.runner.lease.as_micros())?;
+        let from = at.max(desk.now().await? - lease);
         let rows = ids.into_iter().zip(subjects);
-        crashed.extend(rows.map(|(id, subject)| Crashed { step, id, subject, at }));
+        crashed.extend(rows.map(|(id, subject)| Crashed { step, id, subject, at, from }));
     }
     let ids: Vec<_> = crashed.iter().map(|crashed| crashed.id).collect();
     let rows = desk.awaited_within(desk.propagation.runner.lease + BACK, &ids, Row::is_applied).await?;
@@ -108,8 +113,9 @@ async fn round(cx: &Cx<'_, Lane>, desk: &Desk<'_>) -> Judgement<(usize, Duration
 fn since(own: &Crashed, row: Option<&Row>, crashed: &[Crashed]) -> i64 {
     // Where nobody counts lost leases, it may have been so of any row.
     let again = row.filter(|row| row.lost_leases.is_none_or(|lost| lost > 1)).and_then(|row| row.applied_at);
-    let kills = crashed.iter().map(|other| other.at).filter(|at| again.is_some_and(|applied| *at < applied));
-    kills.max().unwrap_or(own.at).max(own.at)
+    let kills =
+        crashed.iter().map(|other| other.from).filter(|from| again.is_some_and(|applied| *from < applied));
+    kills.max().unwrap_or(own.from).max(own.from)
 }
 
 /// How long it took until it was applied.
