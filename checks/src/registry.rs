@@ -36,6 +36,7 @@ pub fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
 pub fn leaves_out(target: &Target, id: &str) -> Option<String> {
     let track = id.split('.').next().unwrap_or(id);
     let left_out = target.left_out(track).map(str::to_owned);
-    let by_track = [readiness::leaves_out, delivery::parts::leaves_out, propagation::leaves_out, contract::leaves_out];
+    let by_track =
+        [readiness::leaves_out, delivery::parts::leaves_out, propagation::leaves_out, contract::leaves_out];
     left_out.or_else(|| by_track.into_iter().find_map(|leaves_out| leaves_out(target, id)))
 }

@@ -43,9 +43,9 @@ fn main() -> ExitCode {
 
 async fn carry_out(command: Command) -> Exit {
     match command {
-        Command::Run(args) => commands::run::run(args).await,
+        Command::Run(args) => Box::pin(commands::run::run(args)).await,
         Command::Plan(args) => commands::plan::plan(&args),
-        Command::Prove(args) => commands::run::prove(args).await,
+        Command::Prove(args) => Box::pin(commands::run::prove(args)).await,
         Command::List(args) => commands::list::list(&args),
         Command::Explain(args) => commands::list::explain(&args),
         Command::Init(args) => commands::init::init(args).await,

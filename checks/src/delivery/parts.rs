@@ -104,10 +104,7 @@ mod tests {
                 );
             }
             let gone = |id: &&str| leaves_out(&target, id).is_some();
-            assert!(
-                !sabotages.iter().any(|sabotage| sabotage.turns_red.iter().any(|id| gone(id))),
-                "{without:?}"
-            );
+            assert!(!sabotages.iter().any(|sabotage| sabotage.turns_red.iter().any(&gone)), "{without:?}");
             assert!(left.len() >= 10, "{without:?}");
         }
     }

@@ -94,9 +94,8 @@ impl Trial<'_> {
         let limit = expected.limit();
         // Where nothing must show, it is what stays so until anything would have shown.
         let stays = has_no_part(self.readiness, self.row);
-        let settled = |answer: &Answer| {
-            expected.is_contradicted_by(answer) || expected.is_met_by(answer) != stays
-        };
+        let settled =
+            |answer: &Answer| expected.is_contradicted_by(answer) || expected.is_met_by(answer) != stays;
         let seen = until(self.cx.lane(), self.instance, limit, settled).await?;
         let (Ok(answer) | Err(answer)) = seen;
         if expected.is_met_by(&answer) {
@@ -163,9 +162,8 @@ fn too_heavy(readiness: &Readiness, row: &Row) -> Option<Sabotage<Lane>> {
 
 /// Once it has told of a dependency over HTTP that fails, it answers the same for ever.
 fn never_recovers(readiness: &Readiness) -> Option<Sabotage<Lane>> {
-    let over_http = |row: &&Row| {
-        matches!(row.reach, Reach::Http { .. }) && (row.critical || readiness.shows(row))
-    };
+    let over_http =
+        |row: &&Row| matches!(row.reach, Reach::Http { .. }) && (row.critical || readiness.shows(row));
     let critical = |row: &&Row| row.critical && over_http(row);
     let row = readiness.matrix.iter().find(critical).or_else(|| readiness.matrix.iter().find(over_http))?;
     let mistake = "a circuit breaker opens and never closes";

@@ -120,17 +120,13 @@ fn is_word(readiness: &Readiness, text: &str) -> bool {
 type Wrong<'a> = dyn Fn(&str, String, String) + 'a;
 
 /// What the target names must be there; of a form of answer that many share, further fields are everybody's own.
-fn fields(
-    wrong: &Wrong<'_>,
-    readiness: &Readiness,
-    what: &str,
-    object: &Map<String, Value>,
-    named: &[&str],
-) {
+fn fields(wrong: &Wrong<'_>, readiness: &Readiness, what: &str, object: &Map<String, Value>, named: &[&str]) {
     let expected: Vec<_> = named.iter().filter(|name| !name.is_empty()).copied().collect();
     // There an error that is not is left out.
-    let optional =
-        |name: &str| readiness.form.is_some() && [&readiness.shape.error, &readiness.shape.checked_at].iter().any(|own| *own == name);
+    let optional = |name: &str| {
+        readiness.form.is_some()
+            && [&readiness.shape.error, &readiness.shape.checked_at].iter().any(|own| *own == name)
+    };
     for name in expected.iter().filter(|name| !object.contains_key(**name) && !optional(name)) {
         wrong(what, format!("a field `{name}`"), "it is missing".into());
     }
@@ -208,7 +204,10 @@ async fn recent(cx: &Cx<'_, Lane>, instance: &Instance) -> Judgement {
     let readiness = readiness(lane);
     let shape = &readiness.shape;
     if shape.checked_at.is_empty() {
-        cx.fact(format!("{}: not judged", instance.service()), "how old its results are, which no answer says");
+        cx.fact(
+            format!("{}: not judged", instance.service()),
+            "how old its results are, which no answer says",
+        );
         return Ok(());
     }
     let rows: Vec<_> = readiness.matrix.iter().filter(|row| row.service == instance.service()).collect();
@@ -303,9 +302,8 @@ fn on_rows(readiness: &Readiness, service: &str) -> Vec<Sabotage<Lane>> {
         ("time-local", "one service writes local time", local, &names.checked_at),
     ];
     // What may be left out is no mistake where it is not there.
-    let has = |id: &str, field: &str| {
-        !field.is_empty() && !(readiness.form.is_some() && id == "field-renamed")
-    };
+    let has =
+        |id: &str, field: &str| !(field.is_empty() || readiness.form.is_some() && id == "field-renamed");
     let put = |(id, mistake, change, field): (&str, &str, Change, &str)| {
         let (names, field) = (names.clone(), field.to_owned());
         json::rewriting(&[ID], id, mistake, service, &readiness.path, move |envelope| {

@@ -97,7 +97,8 @@ pub(super) fn sabotages(target: &Target) -> Vec<Sabotage<Lane>> {
         ));
     }
     for (dependency, variables) in &readiness.levers.off {
-        let users = readiness.matrix.iter().filter(|row| row.dependency == *dependency && readiness.shows(row));
+        let users =
+            readiness.matrix.iter().filter(|row| row.dependency == *dependency && readiness.shows(row));
         for row in users {
             let id = format!("unconfigured-{}-{dependency}", row.service);
             let mistake =

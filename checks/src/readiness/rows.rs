@@ -89,7 +89,9 @@ pub(crate) fn swap(shape: &Shape, envelope: &mut Map<String, Value>) {
         Some(Value::Object(rows)) => {
             let names: Vec<_> = rows.keys().rev().take(2).cloned().collect();
             let [last, other] = names.as_slice() else { return };
-            let (Some(first), Some(second)) = (rows.get(other).cloned(), rows.get(last).cloned()) else { return };
+            let (Some(first), Some(second)) = (rows.get(other).cloned(), rows.get(last).cloned()) else {
+                return;
+            };
             rows.insert(other.clone(), second);
             rows.insert(last.clone(), first);
         }

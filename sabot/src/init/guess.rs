@@ -110,7 +110,7 @@ fn compare(role: Role, table: &Table) -> Option<Guess<'_>> {
         }
     }
     let has = |key: &&str| columns.iter().any(|(known, _)| known == key);
-    if !shape.needed.iter().all(|any| any.iter().any(|key| has(key))) {
+    if !shape.needed.iter().all(|any| any.iter().any(&has)) {
         return None;
     }
     let mut found: Vec<_> = shape.parts.iter().filter(|part| has(&part.key)).collect();

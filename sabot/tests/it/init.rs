@@ -143,7 +143,7 @@ fn edits(output: &Output) -> usize {
 }
 
 #[test]
-fn a_look_and_an_edit_lead_to_a_run() {
+fn a_look_and_the_marked_edits_lead_to_a_run() {
     let database = Database::with(SHOP);
     let service = Service::start(&database.url());
     let before = database.state();
@@ -173,6 +173,11 @@ fn a_look_and_an_edit_lead_to_a_run() {
     folder.edit(&[COMMAND]);
     let list = folder.with_config(&["list"]);
     assert_eq!(list.code, 0, "{}\n{text}", list.errors);
+    // All is well while it is looked at, so the words for what is not are its own to say.
+    folder.edit(&[
+        ("degraded = \"degraded\"", "degraded = \"impaired\""),
+        ("failed = \"unhealthy\"", "failed = \"down\""),
+    ]);
     let run = folder.with_config(&["run", "readiness.matrix", "readiness.envelope"]);
     assert_eq!(run.code, 0, "{}\n{}\n{text}", run.text, run.errors);
     assert!(run.text.contains("2 passed"), "{}", run.text);

@@ -104,7 +104,7 @@ impl Page<'_> {
             None => {
                 let why = match seen {
                     Some(Seen { silent: Some(why), .. }) => {
-                        format!("{why} ({})", plain(&seen.map_or("", |seen| &seen.url)))
+                        format!("{why} ({})", plain(seen.map_or("", |seen| &seen.url)))
                     }
                     Some(_) => "none of the usual paths answered 200".to_owned(),
                     None => "no address was given, as with --service NAME=URL".to_owned(),

@@ -20,7 +20,8 @@ const TABLES: [&str; 10] = [
 ];
 
 /// What stands in the place of something else, so that it can't stand in [`WHOLE`].
-const OTHERWISE: [&str; 5] = [
+const OTHERWISE: [&str; 6] = [
+    "readiness.form = \"health-json\"",
     "propagation.without = [\"metrics\", \"bell\"]",
     "delivery.without = [\"forwarder\", \"audit\"]",
     "delivery.webhook.header = \"X-Hook-Token\"",
