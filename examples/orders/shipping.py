@@ -22,10 +22,10 @@ def plan(request):
         raise Refusal(422, "no_plan", "say the plan, and by which task")
     parcel, task = int(request.found["parcel"]), int(task)
     with DATABASE.transaction(LIMIT) as connection:
-        connection.execute(
-            "INSERT INTO parcels (id, plan, task) VALUES (%s, '', 0) ON CONFLICT (id) DO NOTHING", (parcel,)
-        )
-        has, last = connection.execute("SELECT plan, task FROM parcels WHERE id = %s FOR UPDATE", (parcel,)).fetchone()
+        known = connection.execute("SELECT plan, task FROM parcels WHERE id = %s FOR UPDATE", (parcel,)).fetchone()
+        if known is None:
+            raise Refusal(404, "no_parcel", "nobody has handed it in")
+        has, last = known
         if task < last:
             return 200, {"result": "left", "why": "superseded"}
         if has == wanted:
@@ -34,10 +34,24 @@ def plan(request):
     return 200, {"result": "done"}
 
 
+def hand_in(request):
+    """A parcel comes in."""
+    request.require(request.header("authorization").removeprefix("Bearer "), os.environ["TOKEN"])
+    with DATABASE.transaction(LIMIT) as connection:
+        connection.execute(
+            "INSERT INTO parcels (id, plan, task) VALUES (%s, '', 0) ON CONFLICT (id) DO NOTHING",
+            (int(request.found["parcel"]),),
+        )
+    return 200, {"result": "done"}
+
+
 def main():
     database = health.database(os.environ["DATABASE_URL"], "parcels")
     dependencies = [health.Dependency("db", database, critical=True)]
-    routes = [("PUT", r"/parcels/(?P<parcel>\d{1,18})/plan", plan)]
+    routes = [
+        ("PUT", r"/parcels/(?P<parcel>\d{1,18})", hand_in),
+        ("PUT", r"/parcels/(?P<parcel>\d{1,18})/plan", plan),
+    ]
     serve([*routes, *health.Health("shipping", dependencies).routes()])
 
 

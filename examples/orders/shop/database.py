@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import socket
 import threading
 
@@ -16,13 +17,20 @@ class Database:
         self.idle = []
         self.lock = threading.Lock()
 
+    def kept(self):
+        """One of those that are kept and still good, if there is one."""
+        with self.lock:
+            while self.idle:
+                connection = self.idle.pop()
+                if not is_over(connection):
+                    return connection
+                connection.close()
+        return None
+
     @contextlib.contextmanager
     def transaction(self, limit):
         """A connection in a transaction of its own, which is committed; after `limit` seconds it is torn down."""
-        with self.lock:
-            connection = self.idle.pop() if self.idle else None
-        if connection is None:
-            connection = psycopg.connect(self.url, connect_timeout=2)
+        connection = self.kept() or psycopg.connect(self.url, connect_timeout=2)
         watch = threading.Timer(limit, tear_down, [connection])
         watch.daemon = True
         watch.start()
@@ -39,6 +47,11 @@ class Database:
                 self.idle.append(connection)
                 return
         connection.close()
+
+
+def is_over(connection):
+    """Whether the server has said anything meanwhile: that it closes, since nobody has asked it for anything."""
+    return connection.closed or bool(select.select([connection.fileno()], [], [], 0)[0])
 
 
 def tear_down(connection):

@@ -47,13 +47,13 @@ class Request:
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     routes = []
-    timeout = 10
+    # How long a connection may be idle.
+    timeout = 75
 
     def handle_one_request(self):
-        with_suppressed = (ConnectionError, TimeoutError)
         try:
             super().handle_one_request()
-        except with_suppressed:
+        except (ConnectionError, TimeoutError):
             self.close_connection = True
 
     def answer(self, method):
